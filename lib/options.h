@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The options that all programs share, with perftest's letters where perftest has one. */
+#ifndef LIB_OPTIONS_H
+#define LIB_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vfio_exporter.h"
+#include "verbs_peer.h"
+
+struct options {
+	const char *device;		/* -d, --ib-dev */
+	const char *exporter;		/* --exporter, BDF */
+	const char *json;		/* --json, FILE */
+	enum vfio_interface interface;	/* --interface=cdev|group */
+	unsigned int bar;		/* --bar */
+	uint64_t offset;		/* --offset, in the BAR */
+	uint64_t size;			/* -s, --size */
+	bool size_given;
+	bool all_sizes;			/* -a, --all */
+	unsigned int iterations;	/* -n, --iters */
+	uint8_t port;			/* -i, --ib-port */
+	int gid_index;			/* -x, --gid-index */
+	bool events;			/* -e, --events */
+};
+
+/* What stands before parsing: the caller changes what differs, then parses. */
+void options_default(struct options *options);
+
+/*
+ * A child parser: the program's own argp lists it as a child and hands it a
+ * struct options through state->child_inputs. A wrong option ends the program
+ * with EXIT_STATUS_USAGE; so does a missing --exporter.
+ */
+extern const struct argp options_argp;
+
+/* For programs without options of their own. */
+void options_parse(struct options *options, int argc, char **argv, const char *doc);
+
+/* "4096", "4K", "64M", "1G": powers of 1024. 0 or -EINVAL, -ERANGE. */
+int parse_size(const char *text, uint64_t *size);
+/* "4K" for 4096. */
+const char *format_size(uint64_t size, char *buffer, size_t length);
+int parse_unsigned(const char *text, unsigned int min, unsigned int max, unsigned int *value);
+/* "1,4,16": up to capacity values; returns how many or -EINVAL. */
+int parse_list(const char *text, unsigned int *values, size_t capacity);
+
+#endif
