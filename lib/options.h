@@ -37,6 +37,9 @@ void options_default(struct options *options);
  */
 extern const struct argp options_argp;
 
+/* argp_parse() of a program that has options_argp for a child, with the exit status above. */
+int options_argp_parse(const struct argp *program, int argc, char **argv, void *input);
+
 /* For programs without options of their own. */
 void options_parse(struct options *options, int argc, char **argv, const char *doc);
 

@@ -32,6 +32,11 @@ void report_free(struct report *report);
 
 void report_environment(struct report *report, const char *key, const char *value);
 void report_counter(struct report *report, const char *key, json_int_t value);
+/*
+ * What one event ("revoke") with these params made a device count: appended to
+ * counters.EVENT as {"params": {...}, "counts": {...}}. Takes params and counts.
+ */
+void report_counts(struct report *report, const char *event, json_t *params, json_t *counts);
 
 /* Takes params (an object, see json_pack()); sorts the samples. */
 int report_figure(struct report *report, const char *name, json_t *params,

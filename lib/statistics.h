@@ -21,6 +21,8 @@ struct quantiles {
 	int64_t p99;
 	int64_t p999;
 	int64_t max;
+	double mean;		/* for perftest's columns only: says nothing alone */
+	double stdev;
 };
 
 struct histogram_bucket {
