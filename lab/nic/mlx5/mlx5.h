@@ -137,6 +137,7 @@ struct mlx5_device {
 	struct qp_scheduler *scheduler;	    /* scheduler.c */
 	u64 generation;			    /* goes up at every reset: parked work of an older
 					     * one is dropped */
+	u8 cqe_version; /* as told in the capabilities; 1: completions carry user indices */
 };
 
 void mlx5_log(struct mlx5_device *dev, const char *format, ...)
@@ -264,6 +265,12 @@ enum access_result memory_key_atomic(struct mlx5_device *dev, const struct acces
 				     enum atomic_op op, u64 swap_or_add, u64 compare, u64 *old,
 				     struct access_fault *fault);
 
+/*
+ * SEND with invalidate arrived: the key (window of type 2 or fast registration) becomes free. False
+ * if it may not be invalidated from this PD and QP.
+ */
+bool memory_key_invalidate(struct mlx5_device *dev, u32 key, u32 pd, u32 qpn);
+
 /* ---- umr.c: UMR work requests and what local-invalidate and bind become -------------------------------- */
 
 /*
@@ -288,6 +295,7 @@ struct fault_report {
 	struct access_fault access;
 	u16 wqe_index;
 	bool srq;
+	u32 wq_number; /* of the QP, or of the SRQ if srq */
 	u32 r_key;
 	u64 rdma_va;
 	u32 rdma_len, packet_len;
@@ -301,6 +309,10 @@ void page_fault_forget(struct mlx5_device *dev, u32 qpn);
 /* ---- qp.c and the data path ---------------------------------------------------------------------------------- */
 
 struct mlx5_qp *qp_find(struct mlx5_device *dev, u32 qpn);
+/* For the id tables of QPs, SRQs and multicast members (numbers of QPs start at 0x40 or later). */
+void qp_destroy(void *object);
+void srq_destroy(void *object);
+void multicast_destroy(void *object);
 /* The host answered a fault of this QP. */
 void qp_fault_resumed(struct mlx5_device *dev, struct mlx5_qp *qp, enum fault_side side,
 		      bool error);
