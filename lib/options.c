@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "clock.h"
 
 enum key {
 	KEY_EXPORTER = 0x100,
@@ -36,6 +39,8 @@ static const struct argp_option option_list[] = {
 	{ "size", 's', "BYTES", 0, "size of the MR; K, M and G are powers of 1024", 3 },
 	{ "all", 'a', NULL, 0, "MR sizes from 4K to 64M, as far as the BAR reaches", 3 },
 	{ "iters", 'n', "N", 0, "samples of each figure", 3 },
+	{ "duration", 'D', "SECONDS", 0,
+	  "end each row after this time if it has not all its samples (default: no limit)", 3 },
 	{ "json", KEY_JSON, "FILE", 0, "write the figures to FILE", 3 },
 	{ "help", 'h', NULL, 0, "print this", -1 },
 	{ "usage", 'U', NULL, 0, "print a short usage message", -1 },
@@ -99,6 +104,22 @@ const char *format_size(uint64_t size, char *buffer, size_t length)
 	else
 		snprintf(buffer, length, "%" PRIu64, size);
 	return buffer;
+}
+
+int parse_seconds(const char *text, int64_t *ns)
+{
+	double seconds;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	seconds = strtod(text, &end);
+	if (*end || !isfinite(seconds))
+		return -EINVAL;
+	if (seconds > 86400)
+		return -ERANGE;
+	*ns = (int64_t)(seconds * NS_PER_S);
+	return 0;
 }
 
 int parse_unsigned(const char *text, unsigned int min, unsigned int max, unsigned int *value)
@@ -195,6 +216,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'n':
 		options->iterations = number(state, "-n (--iters)", arg, 1, 100000000);
+		return 0;
+	case 'D':
+		if (parse_seconds(arg, &options->duration_ns))
+			argp_error(state, "-D (--duration) takes seconds such as 2 or 0.5, not \"%s\"",
+				   arg);
 		return 0;
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);

@@ -24,6 +24,7 @@ struct options {
 	unsigned int iterations;	/* -n, --iters */
 	uint8_t port;			/* -i, --ib-port */
 	int gid_index;			/* -x, --gid-index */
+	int64_t duration_ns;		/* -D, --duration: for each row, 0 is no limit */
 	bool events;			/* -e, --events */
 };
 
@@ -47,6 +48,8 @@ void options_parse(struct options *options, int argc, char **argv, const char *d
 int parse_size(const char *text, uint64_t *size);
 /* "4K" for 4096. */
 const char *format_size(uint64_t size, char *buffer, size_t length);
+/* "0.5" seconds. */
+int parse_seconds(const char *text, int64_t *ns);
 int parse_unsigned(const char *text, unsigned int min, unsigned int max, unsigned int *value);
 /* "1,4,16": up to capacity values; returns how many or -EINVAL. */
 int parse_list(const char *text, unsigned int *values, size_t capacity);

@@ -79,7 +79,7 @@ struct verbs_qp_options {
 	uint8_t timeout;	/* local ACK timeout, 4.096 us * 2^timeout; 0: 14 */
 	uint8_t retry_count;	/* 0: 7 */
 	uint8_t rnr_retry;	/* 7 waits for ever */
-	int access;		/* 0: VERBS_ACCESS_ALL's remote rights */
+	int access;		/* 0: every remote right that the device has */
 };
 
 /* An RC QP with a CQ of its own. */

@@ -9,7 +9,16 @@
 
 #define REMOTE_ACCESS (VERBS_ACCESS_ALL & ~IBV_ACCESS_LOCAL_WRITE)
 
-static struct verbs_qp_options with_defaults(const struct verbs_qp_options *given)
+/* Drivers refuse to let a QP take atomics that the device does not have. */
+static int default_access(const struct verbs_peer *peer)
+{
+	if (peer->attr.orig_attr.atomic_cap == IBV_ATOMIC_NONE)
+		return REMOTE_ACCESS & ~IBV_ACCESS_REMOTE_ATOMIC;
+	return REMOTE_ACCESS;
+}
+
+static struct verbs_qp_options with_defaults(const struct verbs_peer *peer,
+					     const struct verbs_qp_options *given)
 {
 	struct verbs_qp_options options = given ? *given :
 		(struct verbs_qp_options){ .rnr_retry = 7 };
@@ -18,7 +27,7 @@ static struct verbs_qp_options with_defaults(const struct verbs_qp_options *give
 	options.max_sge = options.max_sge ?: 1;
 	options.timeout = options.timeout ?: 14;
 	options.retry_count = options.retry_count ?: 7;
-	options.access = options.access ?: REMOTE_ACCESS;
+	options.access = options.access ?: default_access(peer);
 	return options;
 }
 
@@ -57,7 +66,7 @@ int verbs_qp_create(struct verbs_peer *peer, const struct verbs_qp_options *opti
 	struct ibv_qp_init_attr attr;
 	int ret;
 
-	*qp = (struct verbs_qp){ .peer = peer, .options = with_defaults(options) };
+	*qp = (struct verbs_qp){ .peer = peer, .options = with_defaults(peer, options) };
 	ret = create_cq(qp, err);
 	if (ret)
 		goto destroy;
