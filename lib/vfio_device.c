@@ -20,6 +20,10 @@ static int normalise_bdf(struct vfio_device *device, const char *text, struct er
 	unsigned int domain = 0, bus, slot, function;
 	int used = 0;
 
+	/* sscanf alone would take "0x" and signs for numbers */
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
+		return error_set(err, EINVAL,
+				 "\"%s\" is no PCI address; one looks like 0000:02:00.0", text);
 	if (sscanf(text, "%x:%x:%x.%x%n", &domain, &bus, &slot, &function, &used) != 4 ||
 	    text[used]) {
 		domain = 0;
@@ -29,9 +33,10 @@ static int normalise_bdf(struct vfio_device *device, const char *text, struct er
 					 "\"%s\" is no PCI address; one looks like 0000:02:00.0",
 					 text);
 	}
-	if (domain > 0xffff || bus > 0xff || slot > 0x1f || function > 7)
+	/* Domains of host bridges behind Intel VMD begin at 10000. */
+	if (domain > 0xfffffff || bus > 0xff || slot > 0x1f || function > 7)
 		return error_set(err, EINVAL, "PCI address \"%s\" is out of range", text);
-	snprintf(device->bdf, sizeof(device->bdf), "%04x:%02x:%02x.%x", domain & 0xffff,
+	snprintf(device->bdf, sizeof(device->bdf), "%04x:%02x:%02x.%x", domain & 0xfffffff,
 		 bus & 0xff, slot & 0x1f, function & 7);
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include "vfio_exporter.h"
 
 struct vfio_device {
-	char bdf[16];
+	char bdf[24];
 	enum vfio_interface interface;
 	int device_fd;
 	int iommu_fd;		/* iommufd or container */
