@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Datagrams, also those of the management QPs. The model is alone on its link: a unicast datagram
+ * goes to the QP that the address vector names, whatever the LID, and to nobody else. What cannot
+ * be delivered is lost without a word, as datagrams are.
+ */
+#include "device.h"
+#include "qp.h"
+
+#define GRH_NEXT_HEADER 0x1b
+#define MULTICAST_QPN 0xffffffu
+#define PRIVILEGED_QKEY 0x80000000u
+#define DEFAULT_PKEY 0xffff
+#define PORT_LID 1 /* as the vport context says */
+
+struct datagram {
+	const struct mlx5_qp *source;
+	const struct send_wqe *wqe;
+	u32 qkey, source_qpn, bytes;
+	bool multicast;
+	u8 data[GRH_BYTES + MLX5_MAX_MTU]; /* the first 40 bytes stay unwritten without a GRH */
+};
+
+static void fill_grh(struct mlx5_device *dev, struct datagram *datagram)
+{
+	const struct address_vector *av = &datagram->wqe->av;
+	u64 prefix = htobe64(0xfe80ull << 48), guid = htobe64(hca_guid(dev));
+	u32 word = htobe32(6u << 28 | (u32)av->traffic_class << 20 | av->flow_label);
+	u16 length = htobe16((u16)datagram->bytes);
+	u8 *grh = datagram->data;
+
+	memcpy(grh, &word, 4);
+	memcpy(grh + 4, &length, 2);
+	grh[6] = GRH_NEXT_HEADER;
+	grh[7] = av->hop_limit;
+	memcpy(grh + 8, &prefix, 8);
+	memcpy(grh + 16, &guid, 8);
+	memcpy(grh + 24, av->gid, 16);
+}
+
+static bool hears(const struct mlx5_qp *qp, const struct datagram *datagram)
+{
+	if (qp->state != QP_RTR && qp->state != QP_RTS && qp->state != QP_SQD)
+		return false;
+	switch (qp->service) {
+	case SERVICE_UD:
+		return qp->qkey == datagram->qkey;
+	case SERVICE_QP0:
+	case SERVICE_QP1: /* its queue key is well known and the same everywhere */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void deliver(struct mlx5_qp *qp, void *opaque)
+{
+	struct datagram *datagram = opaque;
+	const struct send_wqe *wqe = datagram->wqe;
+	struct receive_info info = {
+		.opcode = wqe->opcode == WQE_SEND_IMM ? CQE_RECEIVE_SEND_IMM : CQE_RECEIVE_SEND,
+		.bytes = GRH_BYTES + datagram->bytes,
+		.source_qpn = datagram->source_qpn,
+		.source_lid = PORT_LID,
+		.service_level = wqe->av.service_level,
+		.path_bits = wqe->av.path_bits,
+		.grh = wqe->av.grh,
+		.solicited = wqe->solicited,
+	};
+	struct receive_wqe *receive = &qp->responder.receive;
+	struct access_fault fault;
+	u32 skip = wqe->av.grh ? 0 : GRH_BYTES;
+	enum access_result result;
+
+	if (!hears(qp, datagram))
+		return;
+	switch (receive_take(qp, NULL, receive)) {
+	case RECEIVE_TAKEN:
+		break;
+	case RECEIVE_EMPTY:
+		return;
+	default:
+		qp_fatal(qp, "the receive queue cannot be read or is malformed");
+		return;
+	}
+	if (info.bytes > receive->capacity) {
+		receive_error_completion(qp, receive, SYNDROME_LOCAL_LENGTH);
+		qp_enter_error(qp);
+		return;
+	}
+	/*
+	 * Nobody waits for a datagram's translation: a buffer that is not present is reported like
+	 * one that may not be written. Unverified on silicon, where receiving datagrams into on
+	 * demand memory is not offered.
+	 */
+	result = segments_access(qp->dev, receive->segments, receive->segment_count, skip,
+				 datagram->data + skip, info.bytes - skip, info.bytes - skip, true,
+				 receive->pd, &fault);
+	if (result != ACCESS_OK) {
+		++*qp->dev->count.local_protection_errors;
+		receive_error_completion(qp, receive, SYNDROME_LOCAL_PROT);
+		qp_enter_error(qp);
+		return;
+	}
+	if (wqe->opcode == WQE_SEND_IMM) {
+		memcpy(info.immediate, wqe->immediate, sizeof(info.immediate));
+	} else if (qp->service == SERVICE_QP1) {
+		info.immediate[2] = DEFAULT_PKEY >> 8;
+		info.immediate[3] = DEFAULT_PKEY & 0xff;
+	}
+	receive_completion(qp, receive, &info);
+}
+
+struct special_search {
+	enum qp_service service;
+	struct mlx5_qp *found;
+};
+
+static void match_special(void *object, void *opaque)
+{
+	struct special_search *search = opaque;
+	struct mlx5_qp *qp = object;
+
+	if (qp->service == search->service)
+		search->found = qp;
+}
+
+/* The management QPs are addressed by 0 and 1, whatever number they were created under. */
+static struct mlx5_qp *destination(struct mlx5_device *dev, u32 qpn)
+{
+	struct special_search search = { .service = qpn ? SERVICE_QP1 : SERVICE_QP0 };
+
+	if (qpn > 1)
+		return qp_find(dev, qpn);
+	id_table_for_each(dev->qps, match_special, &search);
+	return search.found;
+}
+
+static u32 source_number(const struct mlx5_qp *qp)
+{
+	switch (qp->service) {
+	case SERVICE_QP0:
+		return 0;
+	case SERVICE_QP1:
+		return 1;
+	default:
+		return qp->source_qpn ? qp->source_qpn : qp->qpn;
+	}
+}
+
+enum access_result ud_send(struct mlx5_qp *qp, const struct send_wqe *wqe,
+			   enum cqe_syndrome *syndrome, struct access_fault *fault)
+{
+	static struct datagram datagram;
+	struct mlx5_qp *target;
+	enum access_result result;
+
+	if (wqe->length > qp->mtu) {
+		*syndrome = SYNDROME_LOCAL_LENGTH;
+		return ACCESS_OK;
+	}
+	memset(&datagram, 0, sizeof(datagram));
+	datagram.source = qp;
+	datagram.wqe = wqe;
+	datagram.bytes = (u32)wqe->length;
+	datagram.source_qpn = source_number(qp);
+	/* A queue key with the top bit set stands for the one in the QP. */
+	datagram.qkey = wqe->av.qkey & PRIVILEGED_QKEY ? qp->qkey : wqe->av.qkey;
+	result = segments_access(qp->dev, wqe->segments, wqe->segment_count, 0,
+				 datagram.data + GRH_BYTES, datagram.bytes, datagram.bytes, false,
+				 qp->pd, fault);
+	if (result != ACCESS_OK)
+		return result;
+	if (wqe->av.grh)
+		fill_grh(qp->dev, &datagram);
+	++*qp->dev->count.packets;
+	if (wqe->av.qpn == MULTICAST_QPN) {
+		multicast_deliver(qp->dev, wqe->av.gid, deliver, &datagram);
+		return ACCESS_OK;
+	}
+	target = destination(qp->dev, wqe->av.qpn);
+	if (target)
+		deliver(target, &datagram);
+	return ACCESS_OK;
+}
