@@ -105,7 +105,6 @@ static void describe(struct bench *bench)
 	read_sysfs(device, "hca_type", value, sizeof(value));
 	report_environment(&bench->report, "hca_type", value);
 	report_environment(&bench->report, "exporter", vfio_exporter_bdf(bench->exporter));
-	report_environment(&bench->report, "interface", bench_interface(bench));
 }
 
 int bench_open(struct bench *bench, struct error *err)

@@ -82,16 +82,16 @@ drop_before:
 	return ret;
 }
 
-static int print_row(struct bench *bench, const char *name, uint64_t size, struct samples *samples,
-		     struct error *err)
+static int print_row(struct bench *bench, const char *label, const char *figure, uint64_t size,
+		     struct samples *samples, struct error *err)
 {
 	struct quantiles quantiles;
-	int ret = report_figure(&bench->report, name, params(bench, size), samples, err);
+	int ret = report_figure(&bench->report, figure, params(bench, size), samples, err);
 
 	if (ret)
 		return ret;
 	samples_quantiles(samples, &quantiles);
-	table_row(stdout, &name, 1, size, &quantiles);
+	table_row(stdout, &label, 1, size, &quantiles);
 	return 0;
 }
 
@@ -120,9 +120,10 @@ static int measure_size(struct bench *bench, uint64_t size, struct row *row, str
 		ret = count_once(bench, dmabuf_fd, size, err);
 	close(dmabuf_fd);
 	if (!ret)
-		ret = print_row(bench, "register", size, &row->registration, err);
+		ret = print_row(bench, "register", "registration", size, &row->registration, err);
 	if (!ret)
-		ret = print_row(bench, "deregister", size, &row->deregistration, err);
+		ret = print_row(bench, "deregister", "deregistration", size,
+				&row->deregistration, err);
 	return ret;
 }
 

@@ -3,7 +3,7 @@
  * The result file:
  * {"schema": 1,
  *  "environment": {"kernel", "machine", "cpu", "cpus", "nic", "driver", "firmware", "exporter",
- *                  "interface", "lab", ...},
+ *                  "lab", ...},
  *  "figures": [{"name", "params": {...}, "unit": "ns", "samples",
  *               "min", "p50", "p99", "p999", "max", "histogram": [[upper, count], ...]}],
  *  "counters": {...}}

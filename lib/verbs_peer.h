@@ -116,7 +116,7 @@ int verbs_pair_create(struct verbs_peer *peer, const struct verbs_qp_options *op
 void verbs_pair_destroy(struct verbs_pair *pair);
 int verbs_pair_recycle(struct verbs_pair *pair, struct error *err);
 
-/* Sends the local endpoint (or any message of equal size) over a stream socket, receives the peer's. */
+/* Over a stream socket: sends local, receives as many bytes of the peer's. */
 int verbs_exchange(int socket, const void *local, void *remote, size_t length, struct error *err);
 /* verbs_exchange() of the endpoints, then verbs_qp_connect(), then a barrier. */
 int verbs_qp_connect_over(struct verbs_qp *qp, int socket, struct error *err);

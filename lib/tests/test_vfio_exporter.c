@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What can be told without a device: the address, and what is said of a function that is not there. */
+/* What can be told without a device: addresses, and a function that is not there. */
 #include <errno.h>
 #include <string.h>
 

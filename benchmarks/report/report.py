@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Turns bench.json into tables on the terminal, index.html and PNG plots beside it."""
+
+import argparse
+import json
+import os
+import sys
+
+sys.dont_write_bytecode = True  # the source folder may belong to somebody else
+
+import benchfile  # noqa: E402
+import tables  # noqa: E402
+
+LAB_NOTE = ("Lab figures: the NIC is emulated. Ratios and counts carry over to silicon, "
+            "microseconds do not.")
+QUANTILE_NOTE = "99.9% is given from 1,000 samples on; with fewer it is their maximum."
+TITLE = "VFIO dma-buf MRs: registration, fault and revoke"
+
+
+def counter_sections(data):
+    return [(f"Device work: counters around one {event.replace('_', ' ')}",
+             *tables.counter_table(entries))
+            for event, entries in data["counters"].items() if isinstance(entries, list) and entries]
+
+
+def all_tables(data, stock):
+    result = []
+    for title, figures in tables.sections(data["figures"]):
+        result.append((title, *tables.figure_table(figures)))
+    result += counter_sections(data)
+    if stock:
+        for title, figures in tables.sections(data["figures"]):
+            header, rows = tables.compare_table(figures, stock["figures"])
+            if rows:
+                result.append((f"Patched against stock kernel: {title[0].lower()}{title[1:]}",
+                               header, rows))
+    return result
+
+
+def write_text(path, text):
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def write_page(data, stock, folder, all_of_them, notes):
+    # matplotlib takes its time: only who wants plots pays for it
+    import page
+    import plots
+
+    os.makedirs(folder, exist_ok=True)
+    drawn = plots.plot_all(data, stock, folder)
+    environment = dict(data["environment"])
+    if stock:
+        environment["stock kernel"] = stock["environment"].get("kernel", "unknown")
+    path = os.path.join(folder, "index.html")
+    write_text(path, page.page(TITLE, notes, environment, drawn, all_of_them))
+    return path
+
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bench", nargs="+", metavar="BENCH_JSON",
+                        help="result file; several of one machine are taken together")
+    parser.add_argument("--compare", metavar="STOCK_JSON",
+                        help="result file of the stock kernel: prints ratios patched/stock")
+    parser.add_argument("--output", metavar="FOLDER",
+                        help="where index.html and the plots go (default: beside the first file)")
+    parser.add_argument("--merge", metavar="FILE",
+                        help="write all result files as one to FILE, and nothing else")
+    parser.add_argument("--tables-only", action="store_true", help="write no page and no plots")
+    return parser.parse_args(argv)
+
+
+def run(arguments, out):
+    data = benchfile.merge([benchfile.load(path) for path in arguments.bench])
+    if arguments.merge:
+        write_text(arguments.merge, json.dumps(data, indent=1) + "\n")
+        return
+    if not data["figures"]:
+        raise benchfile.BenchFileError(f"{', '.join(arguments.bench)}: there is no figure in it")
+    stock = benchfile.load(arguments.compare) if arguments.compare else None
+    all_of_them = all_tables(data, stock)
+    notes = [LAB_NOTE] if data["environment"]["lab"] else []
+    if any(figure["samples"] < 1000 for figure in data["figures"]):
+        notes.append(QUANTILE_NOTE)
+    for title, header, rows in all_of_them:
+        tables.print_table(title, header, rows, out)
+    out.write("\n" + "".join(f"{note}\n" for note in notes))
+    if not arguments.tables_only:
+        folder = arguments.output or os.path.dirname(os.path.abspath(arguments.bench[0]))
+        out.write(f"Report: {write_page(data, stock, folder, all_of_them, notes)}\n")
+
+
+def main(argv):
+    try:
+        run(parse_arguments(argv), sys.stdout)
+    except benchfile.BenchFileError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"report: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

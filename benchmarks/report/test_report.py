@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Tests of the report: what it refuses and why, and what it makes of figures."""
+
+import copy
+import io
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import benchfile  # noqa: E402
+import report  # noqa: E402
+import tables  # noqa: E402
+
+
+def figure(name, params, p50, samples=1000):
+    return {"name": name, "params": params, "unit": "ns", "samples": samples, "min": p50 // 2,
+            "p50": p50, "p99": p50 * 2, "p999": p50 * 3, "max": p50 * 4,
+            "histogram": [[p50, samples // 2], [p50 * 4, samples - samples // 2]]}
+
+
+def sample_file(scale=1):
+    figures = []
+    for size in (4096, 65536, 1 << 20):
+        figures.append(figure("registration", {"size": size}, 100000 * scale))
+        figures.append(figure("fault", {"size": size, "op": "write", "side": "remote"},
+                              500000 * scale))
+        figures.append(figure("revoke", {"trigger": "pci_command", "mrs": 1, "size": size,
+                                         "in_flight": 0}, 900000 * scale))
+    for mrs in (16, 1000):
+        figures.append(figure("revoke", {"trigger": "pci_command", "mrs": mrs, "size": 65536,
+                                         "in_flight": 0}, mrs * 100000 * scale, 100))
+    figures.append(figure("revoke_to_error", {"trigger": "pci_command", "mrs": 1, "size": 65536,
+                                              "in_flight": 8}, 400000 * scale))
+    counters = {"revoke": [{"params": {"trigger": "pci_command", "mrs": mrs, "size": 65536},
+                            "counts": {"umrs": mrs, "doorbells": 2 * mrs}} for mrs in (1, 16)]}
+    return {"schema": 1, "environment": {"kernel": "7.3.4", "lab": True}, "figures": figures,
+            "counters": counters}
+
+
+class Refusal(unittest.TestCase):
+    def refused(self, change, because):
+        data = copy.deepcopy(sample_file())
+        data = change(data) or data
+        with self.assertRaises(benchfile.BenchFileError) as caught:
+            benchfile.check(data, "bench.json")
+        self.assertIn(because, str(caught.exception))
+        self.assertIn("bench.json", str(caught.exception))
+
+    def test_sample_is_taken(self):
+        benchfile.check(sample_file(), "bench.json")
+
+    def test_schema(self):
+        self.refused(lambda data: data.update(schema=2), "schema is 2")
+        self.refused(lambda data: data.pop("schema") and None, "schema is None")
+        self.refused(lambda data: [1], "no object")
+
+    def test_environment(self):
+        self.refused(lambda data: data["environment"].pop("lab") and None, "lab")
+        self.refused(lambda data: data.update(environment=None), "no environment")
+
+    def test_figures(self):
+        first = "figures[0]"
+        self.refused(lambda data: data.update(figures={}), "no list of figures")
+        self.refused(lambda data: data["figures"].__setitem__(0, 5), first)
+        self.refused(lambda data: data["figures"][0].pop("name") and None, "no name")
+        self.refused(lambda data: data["figures"][0].update(params=[]), "no params")
+        self.refused(lambda data: data["figures"][0]["params"].update(size=[]), "param size")
+        self.refused(lambda data: data["figures"][0].update(unit="us"), "unit")
+        self.refused(lambda data: data["figures"][0].update(samples=0), "samples")
+        self.refused(lambda data: data["figures"][0].update(samples=True), "samples")
+        self.refused(lambda data: data["figures"][0].update(p99="1"), "p99")
+        self.refused(lambda data: data["figures"][0].update(p50=10**9), "ascend")
+
+    def test_histogram(self):
+        self.refused(lambda data: data["figures"][0].update(histogram=5), "histogram")
+        self.refused(lambda data: data["figures"][0].update(histogram=[[1]]), "[upper, count]")
+        self.refused(lambda data: data["figures"][0].update(histogram=[[1, 1]]), "counts 1")
+        self.refused(lambda data: data["figures"][0].update(histogram=[[2, 1], [1, 999]]), "grow")
+
+    def test_counters(self):
+        self.refused(lambda data: data.update(counters=[]), "counters")
+        self.refused(lambda data: data["counters"].update(revoke="many"), "counters.revoke")
+        self.refused(lambda data: data["counters"].update(revoke=[{"counts": {}}]), "params")
+
+
+class Loading(unittest.TestCase):
+    def refused_text(self, text, because):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "bench.json")
+            with open(path, "wb") as file:
+                file.write(text)
+            with self.assertRaises(benchfile.BenchFileError) as caught:
+                benchfile.load(path)
+            self.assertIn(because, str(caught.exception))
+
+    def test_no_json(self):
+        self.refused_text(b"", "is no JSON")
+        self.refused_text(b'{"schema": 1,', "is no JSON")
+        self.refused_text(b'{"schema": NaN}', "is no JSON")
+        self.refused_text(b"\xff\xfe", "is no JSON")
+        self.refused_text(b"[" * 100000, "is no JSON")
+
+    def test_no_file(self):
+        with self.assertRaises(benchfile.BenchFileError) as caught:
+            benchfile.load("/nonexistent/bench.json")
+        self.assertIn("cannot read /nonexistent/bench.json", str(caught.exception))
+
+
+class Tables(unittest.TestCase):
+    def test_sizes(self):
+        self.assertEqual([tables.size_text(size) for size in (0, 100, 4096, 1 << 26, 1 << 30)],
+                         ["0", "100", "4K", "64M", "1G"])
+
+    def test_few_samples_have_no_999(self):
+        _, rows = tables.figure_table([figure("revoke", {"size": 4096}, 1000, 999),
+                                       figure("revoke", {"size": 4096}, 1000, 1000)])
+        self.assertEqual(rows[0][-2], "-")
+        self.assertEqual(rows[1][-2], "3.0")
+
+    def test_every_figure_is_in_one_section(self):
+        data = sample_file()
+        data["figures"].append(figure("novelty", {"size": 1}, 5))
+        placed = [entry for _, figures in tables.sections(data["figures"]) for entry in figures]
+        self.assertEqual(len(placed), len(data["figures"]))
+        self.assertEqual(tables.sections(data["figures"])[-1][0], "Other figures")
+
+    def test_ratio_is_patched_over_stock(self):
+        data, stock = sample_file(3), sample_file(2)
+        stock["figures"].pop(0)
+        _, rows = tables.compare_table(data["figures"], stock["figures"])
+        self.assertEqual(len(rows), len(data["figures"]) - 1)
+        self.assertEqual({row[-2] for row in rows}, {"1.50"})
+
+    def test_merge_keeps_all(self):
+        merged = benchfile.merge([sample_file(), sample_file(2)])
+        self.assertEqual(len(merged["figures"]), 2 * len(sample_file()["figures"]))
+        self.assertEqual(len(merged["counters"]["revoke"]), 4)
+        benchfile.check(merged, "merged")
+
+
+class Run(unittest.TestCase):
+    def run_report(self, folder, data, stock=None, more=()):
+        path = os.path.join(folder, "bench.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(data, file)
+        argv = [path, *more]
+        if stock:
+            stock_path = os.path.join(folder, "bench-stock.json")
+            with open(stock_path, "w", encoding="utf-8") as file:
+                json.dump(stock, file)
+            argv += ["--compare", stock_path]
+        out = io.StringIO()
+        report.run(report.parse_arguments(argv), out)
+        return out.getvalue()
+
+    def test_page_and_plots(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text = self.run_report(folder, sample_file(), sample_file(2))
+            with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
+                html = file.read()
+            for name in ("size.png", "mrs.png", "distribution.png", "work.png"):
+                self.assertIn(name, html)
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
+            self.assertIn("microseconds do not", text)
+            self.assertIn("microseconds do not", html)
+            self.assertIn("Patched against stock kernel", text)
+
+    def test_metal_is_not_called_lab(self):
+        data = sample_file()
+        data["environment"]["lab"] = False
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertNotIn("microseconds do not",
+                             self.run_report(folder, data, more=["--tables-only"]))
+
+    def test_text_in_the_page_is_escaped(self):
+        data = sample_file()
+        data["environment"]["nic"] = "<script>"
+        with tempfile.TemporaryDirectory() as folder:
+            self.run_report(folder, data)
+            with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
+                self.assertNotIn("<script>", file.read())
+
+    def test_no_figures(self):
+        data = sample_file()
+        data["figures"] = []
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaises(benchfile.BenchFileError):
+                self.run_report(folder, data)
+
+    def test_malformed_ends_with_1(self):
+        stderr, sys.stderr = sys.stderr, io.StringIO()
+        try:
+            self.assertEqual(report.main(["/nonexistent"]), 1)
+        finally:
+            sys.stderr = stderr
+
+
+if __name__ == "__main__":
+    unittest.main()
