@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The protocol: messages are read whole (header, then payload), handled, and answered in order.
+ * A message that breaks the framing ends the connection; any other mistake is an error reply.
+ */
+#include <errno.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pci_device_internal.h"
+#include "protocol.h"
+
+struct vfu_server {
+	struct pci_device *pci;
+	ev_io readable;
+	struct vfu_header header;
+	size_t got; /* bytes of the message read so far, header included */
+	uint8_t *payload;
+	int fds[VFU_MAX_FDS];
+	unsigned int fd_count;
+	GByteArray *reply; /* behind the header */
+	int reply_fd;	   /* goes along with the reply; stays the device's */
+	bool broken;
+};
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static void close_fds(struct vfu_server *server)
+{
+	for (unsigned int i = 0; i < server->fd_count; i++)
+		if (server->fds[i] >= 0)
+			close(server->fds[i]);
+	server->fd_count = 0;
+}
+
+static void take_fds(struct vfu_server *server, struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		unsigned int count;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (unsigned int i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (server->fd_count < VFU_MAX_FDS)
+				server->fds[server->fd_count++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+/*
+ * Reads on, up to `end` bytes of the message. True when they are there; false when the socket is
+ * empty for now or the connection is broken.
+ */
+static bool read_until(struct vfu_server *server, size_t end)
+{
+	while (server->got < end) {
+		char control[CMSG_SPACE(sizeof(int) * VFU_MAX_FDS)];
+		uint8_t *to = server->got < sizeof(server->header)
+				      ? (uint8_t *)&server->header + server->got
+				      : server->payload + (server->got - sizeof(server->header));
+		struct iovec iov = { to, end - server->got };
+		struct msghdr msg = {
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control),
+		};
+		ssize_t n = recvmsg(server->readable.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n <= 0) {
+			server->broken = true;
+			return false;
+		}
+		take_fds(server, &msg);
+		server->got += n;
+	}
+	return true;
+}
+
+/* ---- replying --------------------------------------------------------------------------------------- */
+
+static void send_reply(struct vfu_server *server, int error)
+{
+	struct vfu_header header = {
+		.id = server->header.id,
+		.command = server->header.command,
+		.flags = VFU_FLAG_REPLY | (error ? VFU_FLAG_ERROR : 0),
+		.error = -error,
+	};
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov[2] = {
+		{ &header, sizeof(header) },
+		{ server->reply->data, error ? 0 : server->reply->len },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	if (server->header.flags & VFU_FLAG_NO_REPLY)
+		return;
+	header.size = sizeof(header) + iov[1].iov_len;
+	if (!error && server->reply_fd >= 0) {
+		struct cmsghdr *c = (struct cmsghdr *)control;
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &server->reply_fd, sizeof(int));
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+	}
+	while (msg.msg_iovlen) {
+		ssize_t n = sendmsg(server->readable.fd, &msg, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			server->broken = true;
+			return;
+		}
+		msg.msg_control = NULL;
+		msg.msg_controllen = 0;
+		while (msg.msg_iovlen && (size_t)n >= msg.msg_iov->iov_len) {
+			n -= msg.msg_iov->iov_len;
+			msg.msg_iov++;
+			msg.msg_iovlen--;
+		}
+		if (msg.msg_iovlen) {
+			msg.msg_iov->iov_base = (uint8_t *)msg.msg_iov->iov_base + n;
+			msg.msg_iov->iov_len -= n;
+		}
+	}
+}
+
+static void reply_add(struct vfu_server *server, const void *data, size_t len)
+{
+	g_byte_array_append(server->reply, data, len);
+}
+
+/* ---- commands: payload of len bytes -> reply, or -errno ------------------------------------------------ */
+
+static int do_version(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	const struct vfu_version ours = { 0, 0 };
+	struct vfu_version theirs;
+	char capabilities[256];
+
+	if (len < sizeof(theirs))
+		return -EINVAL;
+	memcpy(&theirs, payload, sizeof(theirs));
+	if (theirs.major != ours.major)
+		return -ENOTSUP;
+	snprintf(capabilities, sizeof(capabilities),
+		 "{\"capabilities\":{\"max_msg_fds\":%d,\"max_data_xfer_size\":%u,"
+		 "\"max_dma_maps\":1048576,\"pgsizes\":4096,\"write_multiple\":true}}",
+		 VFU_MAX_FDS, VFU_MAX_TRANSFER);
+	reply_add(server, &ours, sizeof(ours));
+	reply_add(server, capabilities, strlen(capabilities) + 1);
+	return 0;
+}
+
+static int do_dma_map(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfu_dma_map map;
+
+	if (len < sizeof(map))
+		return -EINVAL;
+	memcpy(&map, payload, sizeof(map));
+	if (!map.size || map.iova + map.size - 1 < map.iova || map.flags & ~3u)
+		return -EINVAL;
+	/* A section that is not memory of its own (ROM, another device's registers): a device
+	 * that goes there finds nothing. */
+	if (!server->fd_count)
+		return 0;
+	return dma_space_map(server->pci->dma, map.iova, map.size, server->fds[0], map.offset,
+			     map.flags);
+}
+
+static int do_dma_unmap(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct pci_device *pci = server->pci;
+	struct vfu_dma_unmap unmap;
+	int ret;
+
+	if (len < sizeof(unmap))
+		return -EINVAL;
+	memcpy(&unmap, payload, sizeof(unmap));
+	if (unmap.flags & VFU_DMA_UNMAP_ALL) {
+		dma_space_unmap_all(pci->dma);
+		unmap.iova = 0;
+		unmap.size = UINT64_MAX;
+	} else {
+		ret = dma_space_unmap(pci->dma, unmap.iova, unmap.size);
+		/* -ENOENT: sections that came without memory were not kept. */
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	if (pci->ops->dma_unmapped)
+		pci->ops->dma_unmapped(pci->opaque, unmap.iova, unmap.size);
+	reply_add(server, payload, sizeof(unmap));
+	return 0;
+}
+
+static int do_device_info(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct {
+		uint32_t argsz, flags, regions, irqs;
+	} info = {
+		sizeof(info),
+		VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI,
+		VFIO_PCI_NUM_REGIONS,
+		VFIO_PCI_NUM_IRQS,
+	};
+
+	(void)payload;
+	if (len < sizeof(info))
+		return -EINVAL;
+	reply_add(server, &info, sizeof(info));
+	return 0;
+}
+
+static int do_region_info(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct pci_device *pci = server->pci;
+	struct {
+		struct vfio_region_info_cap_sparse_mmap sparse;
+		struct vfio_region_sparse_mmap_area area;
+	} cap = { .sparse = { .header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
+			      .nr_areas = 1 } };
+	struct vfio_region_info request, info = { .argsz = sizeof(info) };
+	const struct pci_bar *bar = NULL;
+
+	if (len < sizeof(request))
+		return -EINVAL;
+	memcpy(&request, payload, sizeof(request));
+	info.index = request.index;
+	if (!pci_device_region_size(pci, request.index, (uint64_t *)&info.size))
+		return -EINVAL;
+	if (info.size)
+		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	if (request.index < PCI_DEVICE_BARS)
+		bar = &pci->config.bar[request.index];
+	if (bar && bar->mmap_size) {
+		info.flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
+		info.argsz = sizeof(info) + sizeof(cap);
+		cap.area.offset = bar->mmap_offset;
+		cap.area.size = bar->mmap_size;
+		if (request.argsz >= info.argsz) {
+			info.cap_offset = sizeof(info);
+			reply_add(server, &info, sizeof(info));
+			reply_add(server, &cap, sizeof(cap));
+			server->reply_fd = pci->bar_fd[request.index];
+			return 0;
+		}
+	}
+	reply_add(server, &info, sizeof(info));
+	return 0;
+}
+
+static int do_irq_info(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfio_irq_info info;
+
+	if (len < sizeof(info))
+		return -EINVAL;
+	memcpy(&info, payload, sizeof(info));
+	if (info.index >= VFIO_PCI_NUM_IRQS)
+		return -EINVAL;
+	info.argsz = sizeof(info);
+	info.flags = VFIO_IRQ_INFO_EVENTFD;
+	info.count = info.index == VFIO_PCI_MSIX_IRQ_INDEX ? server->pci->config.msix_vectors : 0;
+	reply_add(server, &info, sizeof(info));
+	return 0;
+}
+
+static int set_vectors(struct vfu_server *server, const struct vfio_irq_set *set, size_t data_len,
+		       const uint8_t *data)
+{
+	struct pci_device *pci = server->pci;
+
+	switch (set->flags & VFIO_IRQ_SET_DATA_TYPE_MASK) {
+	case VFIO_IRQ_SET_DATA_NONE:
+		if (!set->count)
+			pci_device_release_vectors(pci, 0, pci->config.msix_vectors);
+		else
+			for (unsigned int i = 0; i < set->count; i++)
+				pci_device_interrupt(pci, set->start + i);
+		return 0;
+	case VFIO_IRQ_SET_DATA_BOOL:
+		if (data_len < set->count)
+			return -EINVAL;
+		for (unsigned int i = 0; i < set->count; i++)
+			if (data[i])
+				pci_device_interrupt(pci, set->start + i);
+		return 0;
+	case VFIO_IRQ_SET_DATA_EVENTFD:
+		/* No descriptor at all takes the vectors away. */
+		if (server->fd_count && server->fd_count < set->count)
+			return -EINVAL;
+		pci_device_release_vectors(pci, set->start, set->count);
+		for (unsigned int i = 0; i < set->count && i < server->fd_count; i++) {
+			pci->vectors[set->start + i] = server->fds[i];
+			server->fds[i] = -1;
+		}
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int do_set_irqs(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfio_irq_set set;
+	unsigned int vectors = server->pci->config.msix_vectors;
+
+	if (len < sizeof(set))
+		return -EINVAL;
+	memcpy(&set, payload, sizeof(set));
+	if (set.index >= VFIO_PCI_NUM_IRQS)
+		return -EINVAL;
+	/* Only MSI-X has vectors; taking away what is not there is no mistake. */
+	if (set.index != VFIO_PCI_MSIX_IRQ_INDEX)
+		return set.count ? -EINVAL : 0;
+	if (set.start > vectors || set.count > vectors - set.start)
+		return -EINVAL;
+	/* Masking is done by the host, which has the table. */
+	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
+		return 0;
+	return set_vectors(server, &set, len - sizeof(set), payload + sizeof(set));
+}
+
+static int do_region_read(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfu_region_access access;
+	size_t at;
+
+	if (len < sizeof(access))
+		return -EINVAL;
+	memcpy(&access, payload, sizeof(access));
+	if (access.count > VFU_MAX_TRANSFER)
+		return -EINVAL;
+	reply_add(server, &access, sizeof(access));
+	at = server->reply->len;
+	g_byte_array_set_size(server->reply, at + access.count);
+	return pci_device_region_read(server->pci, access.region, access.offset,
+				      server->reply->data + at, access.count);
+}
+
+static int do_region_write(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfu_region_access access;
+
+	if (len < sizeof(access))
+		return -EINVAL;
+	memcpy(&access, payload, sizeof(access));
+	if (access.count > len - sizeof(access))
+		return -EINVAL;
+	reply_add(server, &access, sizeof(access));
+	return pci_device_region_write(server->pci, access.region, access.offset,
+				       payload + sizeof(access), access.count);
+}
+
+static int do_region_write_multi(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	struct vfu_write_multi_entry entry;
+	uint64_t count;
+
+	if (len < sizeof(count))
+		return -EINVAL;
+	memcpy(&count, payload, sizeof(count));
+	len -= sizeof(count);
+	if (count > len / sizeof(entry))
+		return -EINVAL;
+	for (uint64_t i = 0; i < count; i++) {
+		int ret;
+
+		memcpy(&entry, payload + sizeof(count) + i * sizeof(entry), sizeof(entry));
+		if (entry.count > sizeof(entry.data))
+			return -EINVAL;
+		ret = pci_device_region_write(server->pci, entry.region, entry.offset, entry.data,
+					      entry.count);
+		if (ret)
+			return ret;
+	}
+	reply_add(server, &count, sizeof(count));
+	return 0;
+}
+
+static int do_reset(struct vfu_server *server, const uint8_t *payload, size_t len)
+{
+	(void)payload;
+	(void)len;
+	pci_device_do_reset(server->pci);
+	return 0;
+}
+
+static int handle(struct vfu_server *server)
+{
+	static int (*const commands[])(struct vfu_server *, const uint8_t *, size_t) = {
+		[VFU_VERSION] = do_version,
+		[VFU_DMA_MAP] = do_dma_map,
+		[VFU_DMA_UNMAP] = do_dma_unmap,
+		[VFU_DEVICE_GET_INFO] = do_device_info,
+		[VFU_DEVICE_GET_REGION_INFO] = do_region_info,
+		[VFU_DEVICE_GET_IRQ_INFO] = do_irq_info,
+		[VFU_DEVICE_SET_IRQS] = do_set_irqs,
+		[VFU_REGION_READ] = do_region_read,
+		[VFU_REGION_WRITE] = do_region_write,
+		[VFU_DEVICE_RESET] = do_reset,
+		[VFU_REGION_WRITE_MULTI] = do_region_write_multi,
+	};
+	uint16_t command = server->header.command;
+
+	if (command >= G_N_ELEMENTS(commands) || !commands[command])
+		return -ENOTSUP;
+	return commands[command](server, server->payload,
+				 server->header.size - sizeof(server->header));
+}
+
+static void handle_message(struct vfu_server *server)
+{
+	int ret;
+
+	g_byte_array_set_size(server->reply, 0);
+	server->reply_fd = -1;
+	/* The device sends no commands, so nothing can be a reply to one. */
+	ret = server->header.flags & VFU_FLAG_TYPE ? -EINVAL : handle(server);
+	if (ret && server->pci->log)
+		fprintf(server->pci->log, "vfio-user: command %u of %u bytes: %s\n",
+			server->header.command, server->header.size, strerror(-ret));
+	send_reply(server, ret);
+	close_fds(server);
+	server->got = 0;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+	struct vfu_server *server = watcher->data;
+
+	(void)loop;
+	(void)revents;
+	/* As many messages as there are, unless the device has work to do in between. */
+	do {
+		if (!read_until(server, sizeof(server->header)))
+			break;
+		if (server->header.size < sizeof(server->header) ||
+		    server->header.size > VFU_MAX_MESSAGE) {
+			server->broken = true;
+			break;
+		}
+		if (!read_until(server, server->header.size))
+			break;
+		handle_message(server);
+	} while (!server->broken && !ev_is_active(&server->pci->work));
+	if (server->broken) {
+		struct pci_device *pci = server->pci;
+
+		vfu_server_disconnect(pci);
+		pci_device_host_gone(pci);
+	}
+}
+
+int vfu_server_connect(struct pci_device *pci, int fd)
+{
+	struct vfu_server *server = g_new0(struct vfu_server, 1);
+
+	server->pci = pci;
+	server->payload = g_malloc(VFU_MAX_MESSAGE);
+	server->reply = g_byte_array_new();
+	server->reply_fd = -1;
+	ev_io_init(&server->readable, on_readable, fd, EV_READ);
+	server->readable.data = server;
+	ev_io_start(pci->loop, &server->readable);
+	pci->server = server;
+	return 0;
+}
+
+void vfu_server_disconnect(struct pci_device *pci)
+{
+	struct vfu_server *server = pci->server;
+
+	if (!server)
+		return;
+	pci->server = NULL;
+	ev_io_stop(pci->loop, &server->readable);
+	close(server->readable.fd);
+	close_fds(server);
+	g_byte_array_unref(server->reply);
+	g_free(server->payload);
+	g_free(server);
+}
