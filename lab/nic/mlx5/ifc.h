@@ -17,6 +17,16 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
+/* What that header takes from others of the kernel. */
+#define BIT(nr) (1u << (nr))
+#define BIT_ULL(nr) (1ull << (nr))
+#define DECLARE_FLEX_ARRAY(type, name)                                                             \
+	struct {                                                                                   \
+		struct {                                                                           \
+		} empty_##name;                                                                    \
+		type name[];                                                                       \
+	}
+
 #include <linux/mlx5/mlx5_ifc.h>
 
 #define IFC_BITS(type, field) (sizeof(((struct mlx5_ifc_##type##_bits *)0)->field))

@@ -132,6 +132,8 @@ struct mlx5_device {
 	struct id_table *uars, *pds, *xrcds, *transport_domains, *eqs, *cqs, *mkeys, *srqs, *qps;
 	struct id_table *counter_sets, *multicast, *others;
 
+	u64 translation_octowords; /* of all memory keys together */
+	struct hca *hca;		    /* hca.h: capabilities, port, state of the function */
 	struct command_interface *commands; /* command.c */
 	struct page_faults *faults;	    /* page_fault.c */
 	struct qp_scheduler *scheduler;	    /* scheduler.c */
