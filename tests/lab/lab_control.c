@@ -146,15 +146,16 @@ static int exchange(struct lab_control *control, json_t *request, int timeout_ms
 	return ret ?: receive(control, timeout_ms, reply, err);
 }
 
-/* {"ok": true, ...} or {"ok": false, "error": TEXT}. */
-static int check(json_t *reply, struct error *err)
+/* What went wrong is {"error": TEXT}; a wait that was in vain says "timed_out". */
+static int check(const json_t *reply, struct error *err)
 {
-	const json_t *ok = json_object_get(reply, "ok");
 	const char *text = json_string_value(json_object_get(reply, "error"));
 
-	if (json_is_true(ok) || (!ok && !text))
-		return 0;
-	return error_set(err, EREMOTEIO, "the device model refused: %s", text ?: "no reason given");
+	if (text)
+		return error_set(err, EREMOTEIO, "the device model refused: %s", text);
+	if (json_is_true(json_object_get(reply, "timed_out")))
+		return error_set(err, ETIMEDOUT, "the device model's counter did not get there");
+	return 0;
 }
 
 static int request_within(struct lab_control *control, json_t *request, int timeout_ms,

@@ -14,11 +14,22 @@ _Thread_local struct error test_error;
 
 /* ---- programs ---- */
 
-void test_parse(int argc, char **argv, const char *doc)
+static void prepare(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	options_default(&test_options);
+}
+
+void test_parse(int argc, char **argv, const char *doc)
+{
+	prepare();
 	options_parse(&test_options, argc, argv, doc);
+}
+
+void test_parse_program(const struct argp *program, int argc, char **argv)
+{
+	prepare();
+	options_argp_parse(program, argc, argv, &test_options);
 }
 
 static struct verbs_peer_options peer_options(void)

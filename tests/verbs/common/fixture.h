@@ -52,6 +52,8 @@ enum test_needs {
 
 /* Parses the options that all share; doc says in one line what the program tests. */
 void test_parse(int argc, char **argv, const char *doc);
+/* The same with a program that has options of its own, and options_argp as its only child. */
+void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */
 void test_require(enum test_needs needs);
 

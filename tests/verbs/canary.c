@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The canary: writers fill an MR over a VFIO BAR with ever new patterns by RDMA
+ * as fast as they can, the exporter revokes, and not one byte of the BAR
+ * changes any more, although the writers keep trying.
+ *
+ * From when, and how it is seen:
+ * - PCI_COMMAND's memory bit (--trigger=command) and close (--trigger=close):
+ *   from the return of the call. Where there is a witness of the BAR's memory
+ *   (the lab has one), a snapshot of it is taken at the return and compared
+ *   after every writer has been refused again. Everywhere, once the BAR can be
+ *   read again, no word in it may carry a sequence number that was handed out
+ *   after the return.
+ * - VFIO_DEVICE_RESET (--trigger=reset) un-revokes before it returns, so what
+ *   is promised lies inside the call. The lab holds the NIC's page faults while
+ *   it runs: then nobody can map the BAR anew, and whatever changes in it comes
+ *   through a translation that should have gone with the revoke.
+ *
+ * In the lab the model's own count of accesses to unmapped addresses, and of
+ * keys that map a window that went away, must stay where it was.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "held_faults.h"
+#include "fixture.h"
+#include "witness.h"
+#include "writer.h"
+
+#define MAX_WRITERS 8
+/* Refusals that each writer must get after the return: the last of them began after it. */
+#define REFUSALS 2
+
+enum trigger { TRIGGER_COMMAND, TRIGGER_CLOSE, TRIGGER_RESET };
+
+struct canary {
+	struct fixture *fixture;
+	struct writers_meeting meeting;
+	struct writer writers[MAX_WRITERS];
+	uint8_t *witness;		/* NULL without one */
+	uint8_t *snapshot;		/* of the witness, at the return of the revoke */
+	uint64_t posted_at_return[MAX_WRITERS];
+	uint64_t changed_bytes, young_words, rounds_changed;
+};
+
+static enum trigger trigger = TRIGGER_COMMAND;
+static unsigned int writer_count = 2;
+
+/* ---- what is looked at ---- */
+
+static void compare_with_snapshot(struct canary *canary, const volatile uint8_t *memory)
+{
+	uint64_t changed = 0;
+
+	if (!memcmp((const void *)memory, canary->snapshot, canary->fixture->size))
+		return;
+	for (size_t i = 0; i < canary->fixture->size; i++)
+		changed += memory[i] != canary->snapshot[i];
+	canary->changed_bytes += changed;
+	canary->rounds_changed++;
+}
+
+/* No word may be of a write that was posted after the revoke had returned. */
+static void look_for_young_words(struct canary *canary, const volatile uint64_t *words)
+{
+	size_t per_writer = canary->fixture->size / writer_count / sizeof(*words);
+
+	for (size_t i = 0; i < per_writer * writer_count; i++) {
+		unsigned int id = (unsigned int)(i / per_writer);
+
+		if (writer_word_sequence(words[i]) > canary->posted_at_return[id])
+			canary->young_words++;
+	}
+}
+
+/* The first thing after the revoking call. */
+static void take_snapshot(struct canary *canary)
+{
+	if (canary->witness)
+		memcpy(canary->snapshot, canary->witness, canary->fixture->size);
+	for (unsigned int i = 0; i < writer_count; i++)
+		canary->posted_at_return[i] = atomic_load(&canary->writers[i].posted);
+}
+
+/* ---- rounds ---- */
+
+static void start_writing(struct canary *canary)
+{
+	writers_run(canary->writers, writer_count);
+	must(writers_wait_completed(canary->writers, writer_count, 1 + (uint64_t)rand() % 24,
+				    &test_error));
+}
+
+/* Everything from the return of the revoke to the moment when nobody writes any more. */
+static void after_the_return(struct canary *canary)
+{
+	atomic_fetch_add(&canary->meeting.epoch, 1);
+	take_snapshot(canary);
+	must(writers_wait_refused(canary->writers, writer_count, REFUSALS, &test_error));
+	if (canary->witness)
+		compare_with_snapshot(canary, canary->witness);
+	must(writers_park(canary->writers, writer_count, &test_error));
+}
+
+static void round_of_command(struct canary *canary)
+{
+	struct fixture *fixture = canary->fixture;
+
+	start_writing(canary);
+	must(vfio_exporter_set_memory(fixture->exporter, false, &test_error));
+	after_the_return(canary);
+	must(vfio_exporter_set_memory(fixture->exporter, true, &test_error));
+	atomic_fetch_add(&canary->meeting.epoch, 1);
+	look_for_young_words(canary, (const volatile uint64_t *)fixture->window);
+	if (canary->witness)
+		compare_with_snapshot(canary, fixture->window);
+}
+
+static void set_key(struct canary *canary)
+{
+	for (unsigned int i = 0; i < writer_count; i++)
+		canary->writers[i].rkey = canary->fixture->mr->rkey;
+}
+
+static void round_of_close(struct canary *canary)
+{
+	struct fixture *fixture = canary->fixture;
+	struct ibv_mr *old_mr = fixture->mr;
+
+	fixture_unmap_window(fixture);
+	start_writing(canary);
+	must(vfio_exporter_close_device(fixture->exporter));
+	after_the_return(canary);
+	must(vfio_exporter_reopen(fixture->exporter, &test_error));
+	atomic_fetch_add(&canary->meeting.epoch, 1);
+	fixture_map_window(fixture);
+	look_for_young_words(canary, (const volatile uint64_t *)fixture->window);
+	if (canary->witness)
+		compare_with_snapshot(canary, fixture->window);
+
+	/* Lent again; the writers get the new key. */
+	close(fixture->dmabuf);
+	fixture->dmabuf = must(fixture_export(fixture, 0, fixture->size));
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	assert_int_equal(ibv_dereg_mr(old_mr), 0);
+	set_key(canary);
+}
+
+static void round_of_reset(struct canary *canary)
+{
+	struct fixture *fixture = canary->fixture;
+	uint64_t faults;
+
+	start_writing(canary);
+	must(lab_hold_faults(fixture->lab, &faults, &test_error));
+	must(vfio_exporter_reset(fixture->exporter, &test_error));
+	take_snapshot(canary);
+	/* Every writer's next access has run into a missing translation. */
+	must(lab_wait_faults(fixture->lab, faults + writer_count, &test_error));
+	compare_with_snapshot(canary, canary->witness);
+	look_for_young_words(canary, (const volatile uint64_t *)canary->witness);
+	must(lab_release_faults(fixture->lab, &test_error));
+	must(writers_wait_completed(canary->writers, writer_count, 1, &test_error));
+	must(writers_park(canary->writers, writer_count, &test_error));
+}
+
+static void play_round(struct canary *canary)
+{
+	switch (trigger) {
+	case TRIGGER_COMMAND:
+		round_of_command(canary);
+		break;
+	case TRIGGER_CLOSE:
+		round_of_close(canary);
+		break;
+	case TRIGGER_RESET:
+		round_of_reset(canary);
+		break;
+	}
+}
+
+/* ---- the test ---- */
+
+static void start_writers(struct canary *canary)
+{
+	struct fixture *fixture = canary->fixture;
+
+	/* Words of no writer yet, older than all. */
+	memset(fixture->window, 0, fixture->size);
+	for (unsigned int i = 0; i < writer_count; i++) {
+		struct writer *writer = &canary->writers[i];
+
+		writer->id = i;
+		writer->meeting = &canary->meeting;
+		writer->length = fixture->size / writer_count;
+		writer->iova = i * writer->length;
+		writer->rkey = fixture->mr->rkey;
+		must(writer_start(writer, &fixture->peer, &test_error));
+	}
+}
+
+static int set_up(void **state)
+{
+	struct canary *canary;
+	int ret;
+
+	ret = fixture_setup(state);
+	if (ret)
+		return ret;
+	canary = calloc(1, sizeof(*canary));
+	assert_non_null(canary);
+	canary->fixture = *state;
+	writers_meeting_init(&canary->meeting);
+	canary->snapshot = malloc(canary->fixture->size);
+	*state = canary;
+	return canary->snapshot ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct canary *canary = *state;
+	void *fixture = canary->fixture;
+
+	for (unsigned int i = 0; i < writer_count; i++)
+		writer_stop(&canary->writers[i]);
+	if (canary->witness)
+		witness_unmap(canary->witness, canary->fixture->size);
+	free(canary->snapshot);
+	free(canary);
+	return fixture_teardown(&fixture);
+}
+
+static void map_witness(struct canary *canary)
+{
+	struct fixture *fixture = canary->fixture;
+	void *address;
+
+	if (!witness_map(vfio_exporter_bdf(fixture->exporter), test_options.bar, test_options.offset,
+			 fixture->size, fixture->window, &address, &test_error))
+		canary->witness = address;
+	else if (test_error.missing)
+		print_message("# %s\n", test_error.text);
+	else
+		fail_msg("%s", test_error.text);
+}
+
+static void report(struct canary *canary, unsigned int rounds)
+{
+	uint64_t completed = 0, refused = 0;
+
+	for (unsigned int i = 0; i < writer_count; i++) {
+		completed += atomic_load(&canary->writers[i].completed);
+		refused += atomic_load(&canary->writers[i].refused);
+	}
+	print_message("# %u rounds, %u writers, %" PRIu64 " writes done, %" PRIu64 " refused; changed "
+		      "bytes: %" PRIu64 " (in %" PRIu64 " rounds), words younger than the revoke: %" PRIu64
+		      "\n", rounds, writer_count, completed, refused, canary->changed_bytes,
+		      canary->rounds_changed, canary->young_words);
+}
+
+static void must_have_failed_properly(struct canary *canary)
+{
+	for (unsigned int i = 0; i < writer_count; i++) {
+		struct writer *writer = &canary->writers[i];
+
+		if (atomic_load(&writer->other_errors))
+			fail_msg("writer %u: %llu writes ended otherwise than in success or \"%s\": \"%s\"", i,
+				 atomic_load(&writer->other_errors),
+				 ibv_wc_status_str(IBV_WC_REM_ACCESS_ERR),
+				 ibv_wc_status_str(atomic_load(&writer->last_status)));
+		if (atomic_load(&writer->late))
+			fail_msg("writer %u: %llu writes that began after the revoke succeeded", i,
+				 atomic_load(&writer->late));
+	}
+}
+
+static void not_a_byte_changes(void **state)
+{
+	struct canary *canary = *state;
+	struct fixture *fixture = canary->fixture;
+	uint64_t strays = lab_counter(fixture, "dma.unmapped_accesses");
+	uint64_t stale = lab_counter(fixture, "stale_keys");
+
+	map_witness(canary);
+	if (trigger == TRIGGER_RESET && (!canary->witness || !fixture->lab))
+		test_skip("what happens inside VFIO_DEVICE_RESET can only be seen with the lab's "
+			  "control port and witness");
+	start_writers(canary);
+	for (unsigned int i = 0; i < test_options.iterations; i++)
+		play_round(canary);
+
+	report(canary, test_options.iterations);
+	assert_int_equal(canary->changed_bytes, 0);
+	assert_int_equal(canary->young_words, 0);
+	must_have_failed_properly(canary);
+	assert_int_equal(lab_counter(fixture, "dma.unmapped_accesses") - strays, 0);
+	assert_int_equal(lab_counter(fixture, "stale_keys") - stale, 0);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	static const char *const names[] = { "command", "close", "reset" };
+
+	switch (key) {
+	case 't':
+		for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (!strcmp(arg, names[i])) {
+				trigger = (enum trigger)i;
+				return 0;
+			}
+		}
+		argp_error(state, "-t (--trigger) takes command, close or reset");
+		return 0;
+	case 'w':
+		if (parse_unsigned(arg, 1, MAX_WRITERS, &writer_count))
+			argp_error(state, "-w (--writers) takes 1 to %d", MAX_WRITERS);
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = state->input;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option option_list[] = {
+		{ "trigger", 't', "command|close|reset", 0, "what revokes (default command)", 0 },
+		{ "writers", 'w', "N", 0, "writing threads, a QP each (default 2)", 0 },
+		{ 0 },
+	};
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(not_a_byte_changes, set_up, tear_down),
+	};
+	const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
+	const struct argp program = {
+		option_list, parse_option, NULL,
+		"the canary: after a revoke not one byte of the lent BAR changes; -n gives the rounds",
+		children, NULL, NULL,
+	};
+
+	test_parse_program(&program, argc, argv);
+	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
+	return cmocka_run_group_tests_name("canary", tests, NULL, NULL) ? EXIT_STATUS_FAILED : 0;
+}
