@@ -164,7 +164,7 @@ static int do_version(struct vfu_server *server, const uint8_t *payload, size_t 
 		return -ENOTSUP;
 	snprintf(capabilities, sizeof(capabilities),
 		 "{\"capabilities\":{\"max_msg_fds\":%d,\"max_data_xfer_size\":%u,"
-		 "\"max_dma_maps\":1048576,\"pgsizes\":4096,\"write_multiple\":true}}",
+		 "\"max_dma_maps\":65535,\"pgsizes\":4096,\"write_multiple\":true}}",
 		 VFU_MAX_FDS, VFU_MAX_TRANSFER);
 	reply_add(server, &ours, sizeof(ours));
 	reply_add(server, capabilities, strlen(capabilities) + 1);
