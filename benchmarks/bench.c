@@ -114,9 +114,12 @@ int bench_open(struct bench *bench, struct error *err)
 		.device = options->device, .port = options->port,
 		.gid_index = options->gid_index, .events = options->events,
 	};
-	int ret;
+	int ret = 0;
 
-	ret = verbs_peer_open(&bench->peer, &peer, err);
+	if (options->json)
+		ret = report_can_write(options->json, err);
+	if (!ret)
+		ret = verbs_peer_open(&bench->peer, &peer, err);
 	if (ret)
 		return ret;
 	ret = vfio_exporter_open(&bench->exporter, options->exporter, options->interface, err);

@@ -2,6 +2,7 @@
 #include "report_json.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,21 @@ int report_figure(struct report *report, const char *name, json_t *params,
 	return 0;
 }
 
+int report_can_write(const char *path, struct error *err)
+{
+	char *copy = strdup(path);
+	const char *folder;
+	int ret = 0;
+
+	if (!copy)
+		return error_set(err, ENOMEM, "no memory for the report's path");
+	folder = dirname(copy);
+	if (access(folder, W_OK))
+		ret = error_set(err, errno, "the report %s cannot be written into %s", path, folder);
+	free(copy);
+	return ret;
+}
+
 int report_write(const struct report *report, const char *path, struct error *err)
 {
 	char temporary[4096];
@@ -158,14 +174,14 @@ int report_write(const struct report *report, const char *path, struct error *er
 
 	/* /dev/stdout and its like cannot be renamed over */
 	if (!stat(path, &status) && !S_ISREG(status.st_mode)) {
-		if (json_dump_file(report->root, path, JSON_INDENT(1)))
+		if (json_dump_file(report->root, path, 0))
 			return error_set(err, errno ?: EIO, "writing %s failed", path);
 		return 0;
 	}
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >=
 	    sizeof(temporary))
 		return error_set(err, ENAMETOOLONG, "the path of the report is too long");
-	if (json_dump_file(report->root, temporary, JSON_INDENT(1) | JSON_REAL_PRECISION(12))) {
+	if (json_dump_file(report->root, temporary, 0)) {
 		int errnum = errno ?: EIO;
 
 		unlink(temporary);

@@ -42,6 +42,8 @@ void report_counts(struct report *report, const char *event, json_t *params, jso
 int report_figure(struct report *report, const char *name, json_t *params,
 		  struct samples *samples, struct error *err);
 
+/* Whether the folder takes a new file: to be asked before a long measurement. */
+int report_can_write(const char *path, struct error *err);
 /* Writes a new file beside path and renames it, so that no reader sees half of it. */
 int report_write(const struct report *report, const char *path, struct error *err);
 

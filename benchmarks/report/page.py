@@ -3,6 +3,8 @@
 
 from html import escape
 
+from tables import text_columns
+
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem;
   color: #222; background: #fff; }
@@ -17,7 +19,7 @@ img { max-width: 100%; height: auto; } figure { margin: 1.5rem 0; } figcaption {
 
 
 def table(header, rows):
-    text = [all(not row[i][:1].isdigit() for row in rows) for i in range(len(header))]
+    text = text_columns(header, rows)
 
     def line(tag, cells):
         return "<tr>" + "".join(

@@ -6,9 +6,9 @@ import os
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402 (the backend is chosen before)
+from matplotlib import pyplot, ticker  # noqa: E402 (the backend is chosen before)
 
-from tables import TITLES, size_text  # noqa: E402
+from tables import SAMPLES_FOR, TITLES, size_text  # noqa: E402
 
 # Okabe and Ito's colours: told apart by every kind of eye.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,23 +36,30 @@ def triggers(data):
 
 
 def by_param(figures, key):
-    """(x, median, 99%) ascending; of several figures at one x the first counts."""
+    """(x, median, 99%) ascending; 99% is None where too few samples tell it."""
     points = {}
     for figure in figures:
         points.setdefault(figure["params"][key], figure)
-    return [(x, max(points[x]["p50"], 1) / 1000, max(points[x]["p99"], 1) / 1000)
+    return [(x, max(points[x]["p50"], 1) / 1000,
+             max(points[x]["p99"], 1) / 1000 if points[x]["samples"] >= SAMPLES_FOR["p99"] else None)
             for x in sorted(points)]
 
 
-def new_plot(title, lab, xlabel, ylabel):
-    figure, axes = pyplot.subplots(figsize=(8, 5), constrained_layout=True)
-    axes.set_title(title + (" (lab: emulated NIC)" if lab else ""))
+def new_plot(title, note, lab, xlabel, ylabel):
+    figure, axes = pyplot.subplots(figsize=(9, 5), constrained_layout=True)
+    figure.suptitle(title + (" (lab: emulated NIC)" if lab else ""), fontsize=12)
+    axes.set_title(note, fontsize=9, color="#555555")
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.grid(True, which="major", color="#dddddd", linewidth=0.8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure, axes
+
+
+def add_legend(axes):
+    """Beside the plot: inside, there is always a line it would hide."""
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def save(figure, folder, name):
@@ -63,19 +70,20 @@ def save(figure, folder, name):
 
 
 def draw_series(axes, series, base_series):
-    """A line through the medians, a band up to the 99%; the stock kernel's median dashed."""
+    """A line through the medians, dotted at the 99%; or dashed the stock kernel's median."""
     for index, (label, points) in enumerate(series):
         colour = COLOURS[index % len(COLOURS)]
-        xs = [x for x, _, _ in points]
-        medians = [median for _, median, _ in points]
-        axes.plot(xs, medians, color=colour, marker=MARKERS[index % len(MARKERS)], markersize=5,
-                  label=label)
-        axes.fill_between(xs, medians, [p99 for _, _, p99 in points], color=colour, alpha=0.12,
-                          linewidth=0)
-        base = base_series.get(label)
-        if base:
+        marker = MARKERS[index % len(MARKERS)]
+        axes.plot([x for x, _, _ in points], [median for _, median, _ in points], color=colour,
+                  marker=marker, markersize=5, label=label)
+        if base_series:
+            base = base_series.get(label, [])
             axes.plot([x for x, _, _ in base], [median for _, median, _ in base], color=colour,
-                      linestyle="--", linewidth=1.2, label=f"{label}, stock kernel")
+                      linestyle="--", marker=marker, markersize=5, markerfacecolor="white")
+        else:
+            upper = [(x, p99) for x, _, p99 in points if p99 is not None]
+            axes.plot([x for x, _ in upper], [p99 for _, p99 in upper], color=colour,
+                      linestyle=":", linewidth=1.2)
 
 
 def finish_lines(axes, xs, tick_text):
@@ -83,11 +91,15 @@ def finish_lines(axes, xs, tick_text):
     axes.set_yscale("log")
     ticks = sorted(xs)
     axes.set_xticks(ticks, [tick_text(x) for x in ticks])
-    axes.minorticks_off()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axes.legend(frameon=False, fontsize=9)
-    axes.annotate("line: median, band: up to 99%", (1, 1.0), xycoords="axes fraction",
-                  ha="right", va="bottom", fontsize=8, color="#555555")
+    axes.xaxis.minorticks_off()
+    label_decades(axes.yaxis)
+    add_legend(axes)
+
+
+def label_decades(axis):
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=40))
+    axis.set_minor_locator(ticker.NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
 
 
 def size_series(data):
@@ -121,7 +133,9 @@ def plot_lines(data, base, folder, name, make_series, title, xlabel, tick_text):
     series = make_series(data)
     if not series:
         return None
-    figure, axes = new_plot(title, data["environment"]["lab"], xlabel, "latency [us]")
+    note = ("solid: median; dashed: median of the stock kernel" if base
+            else "solid: median; dotted: 99%")
+    figure, axes = new_plot(title, note, data["environment"]["lab"], xlabel, "latency [us]")
     draw_series(axes, series, dict(make_series(base)) if base else {})
     finish_lines(axes, {x for _, points in series for x, _, _ in points}, tick_text)
     return save(figure, folder, name)
@@ -149,8 +163,9 @@ def plot_distribution(data, folder):
     series = distribution_series(data)
     if not series:
         return None
-    figure, axes = new_plot("Distribution of latencies, one MR", data["environment"]["lab"],
-                            "latency [us]", "samples that took longer")
+    figure, axes = new_plot("Distribution of latencies, one MR",
+                            "50% is the median, 1% the 99th percentile",
+                            data["environment"]["lab"], "latency [us]", "samples that took longer")
     for index, (label, entry) in enumerate(series):
         left, xs, ys = entry["samples"], [max(entry["min"], 1) / 1000], [1.0]
         for upper, count in entry["histogram"]:
@@ -164,11 +179,12 @@ def plot_distribution(data, folder):
                   label=f"{label} (n={entry['samples']:,})")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axes.set_yticks([1, 0.5, 0.1, 0.01, 0.001], ["100%", "50%", "10%", "1%", "0.1%"])
     axes.set_ylim(top=1.1)
-    axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=9)
+    axes.yaxis.minorticks_off()
+    label_decades(axes.xaxis)
+    axes.tick_params(axis="x", labelrotation=45)
+    add_legend(axes)
     return save(figure, folder, "distribution.png")
 
 
@@ -180,23 +196,29 @@ def plot_work(data, folder):
     size = common_value(entries, "size", REFERENCE_SIZE)
     entries = sorted((entry for entry in entries if entry["params"]["size"] == size),
                      key=lambda entry: entry["params"]["mrs"])
-    names = sorted({name for entry in entries for name in entry["counts"]})
     xs = [entry["params"]["mrs"] for entry in entries]
-    if len(xs) < 2 or not names:
+    # counters that agree everywhere share a line
+    lines = {}
+    for name in sorted({name for entry in entries for name in entry["counts"]}):
+        lines.setdefault(tuple(entry["counts"].get(name, 0) for entry in entries), []).append(name)
+    if len(xs) < 2 or not lines:
         return None
-    figure, axes = new_plot(f"What one revoke by pci_command makes the NIC do, MRs of {size_text(size)}",
-                            data["environment"]["lab"], "MRs", "count")
-    for index, name in enumerate(names):
-        axes.plot(xs, [entry["counts"].get(name, 0) for entry in entries],
-                  color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)],
-                  markersize=5, linestyle="-" if index < len(COLOURS) else "--",
-                  label=name.replace("_", " "))
+    figure, axes = new_plot("What one revoke makes the NIC do",
+                            f"counters of the device around one revoke by pci_command, "
+                            f"MRs of {size_text(size)}",
+                            data["environment"]["lab"], "MRs on the dma-buf", "count")
+    for index, counts in enumerate(sorted(lines, key=lambda counts: -counts[-1])):
+        axes.plot(xs, counts, color=COLOURS[index % len(COLOURS)],
+                  marker=MARKERS[index % len(MARKERS)], markersize=5,
+                  linestyle="-" if index < len(COLOURS) else "--",
+                  label="\n".join(name.replace("_", " ") for name in lines[counts]))
     axes.set_xscale("log", base=2)
     axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=0)
     axes.set_xticks(xs, [f"{x:,}" for x in xs])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axes.legend(frameon=False, fontsize=9)
+    add_legend(axes)
     return save(figure, folder, "work.png")
 
 

@@ -3,7 +3,6 @@
 """Turns bench.json into tables on the terminal, index.html and PNG plots beside it."""
 
 import argparse
-import json
 import os
 import sys
 
@@ -14,7 +13,8 @@ import tables  # noqa: E402
 
 LAB_NOTE = ("Lab figures: the NIC is emulated. Ratios and counts carry over to silicon, "
             "microseconds do not.")
-QUANTILE_NOTE = "99.9% is given from 1,000 samples on; with fewer it is their maximum."
+QUANTILE_NOTE = ("99% is given from 100 samples on, 99.9% from 1,000 on: with fewer they are the "
+                 "maximum.")
 TITLE = "VFIO dma-buf MRs: registration, fault and revoke"
 
 
@@ -77,7 +77,7 @@ def parse_arguments(argv):
 def run(arguments, out):
     data = benchfile.merge([benchfile.load(path) for path in arguments.bench])
     if arguments.merge:
-        write_text(arguments.merge, json.dumps(data, indent=1) + "\n")
+        write_text(arguments.merge, benchfile.dump(data))
         return
     if not data["figures"]:
         raise benchfile.BenchFileError(f"{', '.join(arguments.bench)}: there is no figure in it")

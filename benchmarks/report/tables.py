@@ -24,6 +24,7 @@ PARAM_ORDER = ("trigger", "op", "side", "interface", "in_flight", "mrs", "op_siz
 PARAM_TITLES = {"mrs": "MRs", "size": "MR size", "op_size": "length", "in_flight": "in flight"}
 QUANTILE_COLUMNS = (("min", "min"), ("p50", "median"), ("p99", "99%"), ("p999", "99.9%"),
                     ("max", "max"))
+SAMPLES_FOR = {"p99": 100, "p999": 1000}
 
 
 def size_text(size):
@@ -87,7 +88,7 @@ def sections(figures):
 
 
 def figure_table(figures):
-    """Header and rows of texts. 99.9% of fewer than 1,000 samples is their maximum: "-"."""
+    """Header and rows of texts; "-" for a quantile that so few samples cannot tell from their maximum."""
     keys = param_keys(figures)
     header = (["figure"] + [PARAM_TITLES.get(key, key) for key in keys] + ["samples"]
               + [f"{title} [us]" for _, title in QUANTILE_COLUMNS])
@@ -97,7 +98,7 @@ def figure_table(figures):
         row += [param_text(key, figure["params"].get(key, "")) for key in keys]
         row.append(f"{figure['samples']:,}")
         for key, _ in QUANTILE_COLUMNS:
-            row.append("-" if key == "p999" and figure["samples"] < 1000
+            row.append("-" if figure["samples"] < SAMPLES_FOR.get(key, 1)
                        else microseconds(figure[key]))
         rows.append(row)
     return header, rows
@@ -130,13 +131,20 @@ def compare_table(figures, stock_figures):
         rows.append([TITLES.get(figure["name"], figure["name"])]
                     + [param_text(key, figure["params"].get(key, "")) for key in keys]
                     + [microseconds(figure["p50"]), microseconds(base["p50"]),
-                       ratio(figure["p50"], base["p50"]), ratio(figure["p99"], base["p99"])])
+                       ratio(figure["p50"], base["p50"]),
+                       ratio(figure["p99"], base["p99"])
+                       if min(figure["samples"], base["samples"]) >= SAMPLES_FOR["p99"] else "-"])
     return header, rows
+
+
+def text_columns(header, rows):
+    """Which columns hold words, which go to the left."""
+    return [any(row[i][:1].isalpha() for row in rows) for i in range(len(header))]
 
 
 def print_table(title, header, rows, out):
     widths = [max(len(row[i]) for row in [header] + rows) for i in range(len(header))]
-    texts = [all(not row[i][:1].isdigit() for row in rows) for i in range(len(header))]
+    texts = text_columns(header, rows)
     out.write(f"\n{title}\n")
     for row in [header] + rows:
         cells = [cell.ljust(width) if text else cell.rjust(width)

@@ -137,10 +137,23 @@ class Tables(unittest.TestCase):
         self.assertEqual({row[-2] for row in rows}, {"1.50"})
 
     def test_merge_keeps_all(self):
-        merged = benchfile.merge([sample_file(), sample_file(2)])
+        other = sample_file()
+        for entry in other["figures"]:
+            entry["params"]["interface"] = "group"
+        merged = benchfile.merge([sample_file(), other])
         self.assertEqual(len(merged["figures"]), 2 * len(sample_file()["figures"]))
         self.assertEqual(len(merged["counters"]["revoke"]), 4)
+        self.assertEqual(json.loads(benchfile.dump(merged)), merged)
         benchfile.check(merged, "merged")
+
+
+    def test_merge_takes_the_figure_with_more_samples(self):
+        few, many = sample_file(), sample_file()
+        few["figures"] = [figure("fault", {"size": 4096}, 10, 20)]
+        many["figures"] = [figure("fault", {"size": 4096}, 20, 1000)]
+        for parts in ([few, many], [many, few]):
+            merged = benchfile.merge(parts)
+            self.assertEqual([entry["p50"] for entry in merged["figures"]], [20])
 
 
 class Run(unittest.TestCase):

@@ -167,6 +167,9 @@ static void write_into_no_folder_fails(void **state)
 	struct fixture *fixture = *state;
 	struct error err = { 0 };
 
+	assert_int_equal(report_can_write(fixture->path, &err), 0);
+	assert_int_equal(report_can_write("bench.json", &err), 0);
+	assert_int_equal(report_can_write("/nonexistent/bench.json", &err), -ENOENT);
 	assert_true(report_write(&fixture->report, "/nonexistent/bench.json", &err) < 0);
 	assert_non_null(strstr(err.text, "/nonexistent/bench.json"));
 }
