@@ -15,7 +15,20 @@
 #define LINK_LOCAL_PREFIX 0xfe80000000000000ull
 
 enum { PORT_ACTIVE = 4, PHYSICAL_LINK_UP = 5 };
-enum { CAP_MASK_TRAP = 1 << 2, CAP_MASK_EXTENDED_SPEEDS = 1 << 14, CAP_MASK_CM = 1 << 16 };
+enum {
+	CAP_MASK_SM = 1 << 1,
+	CAP_MASK_TRAP = 1 << 2,
+	CAP_MASK_EXTENDED_SPEEDS = 1 << 14,
+	CAP_MASK_CM = 1 << 16,
+};
+/* Bits that the host may change: whether a manager for them runs on it. */
+#define CAP_MASK_CHANGEABLE (CAP_MASK_SM | CAP_MASK_CM)
+
+/* Management datagrams, as MAD_IFC carries them. */
+#define MAD_BYTES 256u
+#define MAD_METHOD_OFFSET 3
+#define MAD_STATUS_OFFSET 4
+enum { MAD_METHOD_RESPONSE = 0x81, MAD_STATUS_UNSUPPORTED_ATTRIBUTE = 0xc };
 enum { FIELD_SELECT_CAPABILITY_MASK = 1 << 3 };
 
 /* Registers by which the host asks about the link. */
@@ -29,7 +42,7 @@ enum port_register {
 	REGISTER_HOST_ENDIANNESS = 0x7004,
 };
 
-enum { LINK_WIDTH_1X_4X = 0x3, LINK_WIDTH_4X = 0x2, SPEED_EDR = 0x20, SPEEDS_TO_EDR = 0x3f };
+enum { LINK_WIDTH_1X_4X = 0x5, LINK_WIDTH_4X = 0x4, SPEED_EDR = 0x20, SPEEDS_TO_EDR = 0x3f };
 
 void port_reset(struct mlx5_device *dev)
 {
@@ -47,6 +60,7 @@ static enum command_status query_vport_context(struct mlx5_device *dev, struct c
 	FIELD(vport_state, PORT_ACTIVE);
 	FIELD(has_raw, 0);
 	FIELD(cap_mask1, dev->hca->port_capability_mask);
+	FIELD(cap_mask1_field_select, CAP_MASK_CHANGEABLE);
 	FIELD(lid, 1);
 	FIELD(sm_lid, 1);
 	FIELD(subnet_timeout, 18);
@@ -60,7 +74,8 @@ static enum command_status query_vport_context(struct mlx5_device *dev, struct c
 static enum command_status modify_vport_context(struct mlx5_device *dev, struct command *cmd)
 {
 	const void *context = IFC_PTR(modify_hca_vport_context_in, cmd->in, hca_vport_context);
-	u32 select = IFC_GET(hca_vport_context, context, cap_mask1_field_select);
+	u32 select = IFC_GET(hca_vport_context, context, cap_mask1_field_select) &
+		     CAP_MASK_CHANGEABLE;
 	u32 *mask = &dev->hca->port_capability_mask;
 
 	if (IFC_GET(hca_vport_context, context, field_select) & FIELD_SELECT_CAPABILITY_MASK)
@@ -125,6 +140,19 @@ static enum command_status query_vport_counter(struct mlx5_device *dev, struct c
 	return COMMAND_OK;
 }
 
+/* There is no subnet manager agent: what is asked for is in the vport context. */
+static enum command_status mad_ifc(struct mlx5_device *dev, struct command *cmd)
+{
+	u8 *mad = IFC_PTR(mad_ifc_out, cmd->out, response_mad_packet);
+
+	(void)dev;
+	memcpy(mad, IFC_PTR(mad_ifc_in, cmd->in, mad), MAD_BYTES);
+	mad[MAD_METHOD_OFFSET] = MAD_METHOD_RESPONSE;
+	mad[MAD_STATUS_OFFSET] = 0;
+	mad[MAD_STATUS_OFFSET + 1] = MAD_STATUS_UNSUPPORTED_ATTRIBUTE;
+	return COMMAND_OK;
+}
+
 static bool fill_register(u16 id, void *data, u32 len)
 {
 	switch (id) {
@@ -184,6 +212,7 @@ static enum command_status access_register(struct mlx5_device *dev, struct comma
 }
 
 const struct command_entry port_commands[] = {
+	{0x50d, "MAD_IFC", IFC_BYTES(mad_ifc_in), IFC_BYTES(mad_ifc_out), mad_ifc},
 	{0x750, "QUERY_VPORT_STATE", 8, IFC_BYTES(query_vport_state_out), query_vport_state},
 	{0x762, "QUERY_HCA_VPORT_CONTEXT", 8, IFC_BYTES(query_hca_vport_context_out),
 	 query_vport_context},
