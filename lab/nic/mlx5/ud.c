@@ -4,7 +4,7 @@
  * goes to the QP that the address vector names, whatever the LID, and to nobody else. What cannot
  * be delivered is lost without a word, as datagrams are.
  */
-#include "device.h"
+#include "hca.h"
 #include "qp.h"
 
 #define GRH_NEXT_HEADER 0x1b
@@ -24,7 +24,8 @@ struct datagram {
 static void fill_grh(struct mlx5_device *dev, struct datagram *datagram)
 {
 	const struct address_vector *av = &datagram->wqe->av;
-	u64 prefix = htobe64(0xfe80ull << 48), guid = htobe64(hca_guid(dev));
+	/* The port's GID: link-local, with the GUID that follows the node's. */
+	u64 prefix = htobe64(0xfe80ull << 48), guid = htobe64(dev->hca->guid + 1);
 	u32 word = htobe32(6u << 28 | (u32)av->traffic_class << 20 | av->flow_label);
 	u16 length = htobe16((u16)datagram->bytes);
 	u8 *grh = datagram->data;
