@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "unix_listener.h"
@@ -31,6 +32,7 @@ struct wait {
 	struct client *client;
 	char *counter;
 	uint64_t at_least;
+	json_t *id;
 	ev_timer timeout;
 };
 
@@ -67,6 +69,7 @@ static void wait_free(struct wait *wait)
 	ev_timer_stop(control->loop, &wait->timeout);
 	control->waits = g_list_remove(control->waits, wait);
 	g_free(wait->counter);
+	json_decref(wait->id);
 	g_free(wait);
 }
 
@@ -90,14 +93,20 @@ static void client_free(struct client *client)
 	g_free(client);
 }
 
-/* Errors of the peer show up when it is read from next. */
 static void client_flush(struct client *client)
 {
 	while (client->out->len) {
-		ssize_t n = write(client->writable.fd, client->out->data, client->out->len);
+		ssize_t n = send(client->writable.fd, client->out->data, client->out->len,
+				 MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno != EAGAIN) {
+			/* Nobody reads the answers any more. Reading now ends the client, from the
+			 * loop: who called this may still use it. */
+			g_byte_array_set_size(client->out, 0);
+			shutdown(client->writable.fd, SHUT_RDWR);
+		}
 		if (n <= 0)
 			break;
 		g_byte_array_remove_range(client->out, 0, n);
@@ -108,9 +117,14 @@ static void client_flush(struct client *client)
 		ev_io_stop(client->control->loop, &client->writable);
 }
 
-static void client_reply(struct client *client, json_t *reply)
+/* id: the request's, or NULL; goes back with the reply, so that late replies can be told apart. */
+static void client_reply(struct client *client, json_t *reply, json_t *id)
 {
-	char *line = json_dumps(reply, JSON_COMPACT);
+	char *line;
+
+	if (id)
+		json_object_set(reply, "id", id);
+	line = json_dumps(reply, JSON_COMPACT);
 
 	json_decref(reply);
 	/* One who asks without ever reading the answers gets no more of them. */
@@ -207,7 +221,8 @@ static bool wait_answer(struct wait *wait, bool timed_out)
 		return false;
 	client_reply(client, json_pack("{s:s, s:I, s:b}", "counter", wait->counter, "value",
 				       (json_int_t)(value ? *value : 0), "timed_out",
-				       timed_out ? 1 : 0));
+				       timed_out ? 1 : 0),
+		     wait->id);
 	wait_free(wait);
 	return true;
 }
@@ -237,6 +252,7 @@ static json_t *start_wait(struct client *client, const json_t *request)
 	wait->client = client;
 	wait->counter = g_strdup(name);
 	wait->at_least = at_least;
+	wait->id = json_incref(json_object_get(request, "id"));
 	ev_timer_init(&wait->timeout, on_wait_timeout, timeout_ms / 1000., 0);
 	wait->timeout.data = wait;
 	ev_now_update(control->loop);
@@ -276,7 +292,7 @@ static void handle_line(struct client *client, const char *line, size_t len)
 
 	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	if (!request) {
-		client_reply(client, control_error("not a JSON value: %s", error.text));
+		client_reply(client, control_error("not a JSON value: %s", error.text), NULL);
 		return;
 	}
 	name = json_string_value(json_object_get(request, "command"));
@@ -295,9 +311,9 @@ static void handle_line(struct client *client, const char *line, size_t len)
 		if (!reply)
 			reply = control_error("there is no command %s; see help", name);
 	}
-	json_decref(request);
 	if (reply)
-		client_reply(client, reply);
+		client_reply(client, reply, json_object_get(request, "id"));
+	json_decref(request);
 }
 
 static void handle_input(struct client *client)
@@ -310,7 +326,7 @@ static void handle_input(struct client *client)
 		if (client->skipping) {
 			client->skipping = false;
 			client_reply(client, control_error("a request has at most %u bytes",
-							   MAX_LINE));
+							   MAX_LINE), NULL);
 		} else if (len) {
 			handle_line(client, (const char *)client->in->data, len);
 		}

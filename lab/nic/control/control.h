@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The control socket of a device model: one JSON object a line each way, several clients at once.
- * {"command":"help"} lists what it understands.
+ * {"command":"help"} lists what it understands. A request's "id" comes back in its reply.
  */
 #ifndef LAB_NIC_CONTROL_CONTROL_H
 #define LAB_NIC_CONTROL_CONTROL_H

@@ -53,24 +53,29 @@ static void init_header(struct config_space *config, const struct pci_device_con
 	}
 }
 
+static void init_msix(struct config_space *config, const struct pci_device_config *device)
+{
+	uint8_t *value = config->value;
+
+	value[CAPABILITY_PCIE + PCI_CAP_LIST_NEXT] = CAPABILITY_MSIX;
+	value[CAPABILITY_MSIX + PCI_CAP_LIST_ID] = PCI_CAP_ID_MSIX;
+	set16(value, CAPABILITY_MSIX + PCI_MSIX_FLAGS, device->msix_vectors - 1);
+	set16(config->writable, CAPABILITY_MSIX + PCI_MSIX_FLAGS,
+	      PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	set32(value, CAPABILITY_MSIX + PCI_MSIX_TABLE,
+	      device->msix_table_offset | device->msix_bar);
+	set32(value, CAPABILITY_MSIX + PCI_MSIX_PBA, device->msix_pba_offset | device->msix_bar);
+}
+
 static void init_capabilities(struct config_space *config, const struct pci_device_config *device)
 {
 	uint8_t *value = config->value, *writable = config->writable;
 
 	value[CAPABILITY_PM + PCI_CAP_LIST_ID] = PCI_CAP_ID_PM;
-	value[CAPABILITY_PM + PCI_CAP_LIST_NEXT] = CAPABILITY_MSIX;
+	value[CAPABILITY_PM + PCI_CAP_LIST_NEXT] = CAPABILITY_PCIE;
 	set16(value, CAPABILITY_PM + PCI_PM_PMC, 3);
 	set16(value, CAPABILITY_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
 	set16(writable, CAPABILITY_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
-
-	value[CAPABILITY_MSIX + PCI_CAP_LIST_ID] = PCI_CAP_ID_MSIX;
-	value[CAPABILITY_MSIX + PCI_CAP_LIST_NEXT] = CAPABILITY_PCIE;
-	set16(value, CAPABILITY_MSIX + PCI_MSIX_FLAGS, device->msix_vectors - 1);
-	set16(writable, CAPABILITY_MSIX + PCI_MSIX_FLAGS,
-	      PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
-	set32(value, CAPABILITY_MSIX + PCI_MSIX_TABLE,
-	      device->msix_table_offset | device->msix_bar);
-	set32(value, CAPABILITY_MSIX + PCI_MSIX_PBA, device->msix_pba_offset | device->msix_bar);
 
 	value[CAPABILITY_PCIE + PCI_CAP_LIST_ID] = PCI_CAP_ID_EXP;
 	set16(value, CAPABILITY_PCIE + PCI_EXP_FLAGS, 2);
@@ -83,6 +88,8 @@ static void init_capabilities(struct config_space *config, const struct pci_devi
 	set16(value, CAPABILITY_PCIE + PCI_EXP_LNKSTA,
 	      PCI_EXP_LNKSTA_CLS_8_0GB | PCI_EXP_LNKSTA_NLW_X4);
 	set16(writable, CAPABILITY_PCIE + PCI_EXP_DEVCTL2, 0xffff);
+	if (device->msix_vectors)
+		init_msix(config, device);
 }
 
 void config_space_init(struct config_space *config, const struct pci_device_config *device)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "../control/counters.h"
+#include "bus_error.h"
 
 #define LOGGED_ACCESSES 64
 #define REMEMBERED_UNMAPS 256
@@ -57,6 +58,7 @@ struct dma_space *dma_space_new(struct counters *counters, FILE *log)
 {
 	struct dma_space *dma = g_new0(struct dma_space, 1);
 
+	bus_error_catch();
 	dma->windows = g_tree_new_full(compare_iova, NULL, NULL, NULL);
 	dma->log = log;
 	dma->maps = counter(counters, "dma.maps");
@@ -89,10 +91,6 @@ static void backing_put(struct dma_space *dma, struct backing *backing)
 	g_free(backing);
 }
 
-/*
- * Pages past the end of a file that shrank under the mapping would raise SIGBUS. The host's memory
- * files do not shrink; one that does is mapped only as far as it reached when it was first seen.
- */
 static struct backing *backing_get(struct dma_space *dma, int fd, uint64_t end, bool write,
 				   int *error)
 {
@@ -259,17 +257,31 @@ static bool all_mapped(struct dma_space *dma, uint64_t iova, uint64_t len, unsig
 
 static void log_unmapped(struct dma_space *dma, uint64_t iova, uint64_t len, bool write)
 {
-	const char *advice = "no window was ever seen there";
-
 	if (!dma->log || dma->logged >= LOGGED_ACCESSES)
 		return;
 	dma->logged++;
-	for (unsigned int i = 0; i < REMEMBERED_UNMAPS; i++)
-		if (dma->unmapped[i].size && iova - dma->unmapped[i].iova < dma->unmapped[i].size)
-			advice = "the host took that window away before";
-	fprintf(dma->log, "dma: %s of %" PRIu64 " bytes at IOVA %#" PRIx64 ": not mapped; %s\n",
-		write ? "write" : "read", len, iova, advice);
+	fprintf(dma->log, "dma: %s of %" PRIu64 " bytes at IOVA %#" PRIx64 ": not mapped; ",
+		write ? "write" : "read", len, iova);
+	for (unsigned int i = 1; i <= REMEMBERED_UNMAPS; i++) {
+		unsigned int at = (dma->next_unmapped + REMEMBERED_UNMAPS - i) % REMEMBERED_UNMAPS;
+		uint64_t start = dma->unmapped[at].iova, size = dma->unmapped[at].size;
+
+		if (!size || iova - start >= size)
+			continue;
+		fprintf(dma->log, "the host took [%#" PRIx64 ", %#" PRIx64 "] away, %u unmaps ago\n",
+			start, start + size - 1, i);
+		fflush(dma->log);
+		return;
+	}
+	fprintf(dma->log, "none of the last %d unmaps was there\n", REMEMBERED_UNMAPS);
 	fflush(dma->log);
+}
+
+static int unmapped_access(struct dma_space *dma, uint64_t iova, uint64_t len, bool write)
+{
+	++*dma->unmapped_accesses;
+	log_unmapped(dma, iova, len, write);
+	return -EFAULT;
 }
 
 static int check(struct dma_space *dma, uint64_t iova, uint64_t len, bool write)
@@ -278,82 +290,53 @@ static int check(struct dma_space *dma, uint64_t iova, uint64_t len, bool write)
 		++*dma->no_bus_master;
 		return -EPERM;
 	}
-	if (!all_mapped(dma, iova, len, write ? DMA_MAY_WRITE : DMA_MAY_READ)) {
-		++*dma->unmapped_accesses;
-		log_unmapped(dma, iova, len, write);
-		return -EFAULT;
+	if (!all_mapped(dma, iova, len, write ? DMA_MAY_WRITE : DMA_MAY_READ))
+		return unmapped_access(dma, iova, len, write);
+	return 0;
+}
+
+/* After check(). Fails only where the file behind a window has shrunk. */
+static int copy(struct dma_space *dma, uint64_t iova, uint8_t *to, const uint8_t *from, size_t len)
+{
+	while (len) {
+		struct window *window = window_of(dma, iova, to ? DMA_MAY_READ : DMA_MAY_WRITE);
+		uint8_t *memory = window->data + (iova - window->iova);
+		size_t step = MIN(len, window->size - (iova - window->iova));
+
+		if (!guarded_copy(to ? to : memory, to ? memory : from, step))
+			return unmapped_access(dma, iova, step, !to);
+		if (to)
+			to += step;
+		else
+			from += step;
+		iova += step;
+		len -= step;
 	}
 	return 0;
 }
 
 int dma_read(struct dma_space *dma, uint64_t iova, void *buf, size_t len)
 {
-	uint8_t *to = buf;
 	int ret = check(dma, iova, len, false);
 
-	if (ret)
-		return ret;
-	while (len) {
-		struct window *window = window_of(dma, iova, DMA_MAY_READ);
-		size_t step = MIN(len, window->size - (iova - window->iova));
-
-		memcpy(to, window->data + (iova - window->iova), step);
-		to += step;
-		iova += step;
-		len -= step;
-	}
-	return 0;
-}
-
-static void copy_out(struct dma_space *dma, uint64_t iova, const uint8_t *from, size_t len)
-{
-	while (len) {
-		struct window *window = window_of(dma, iova, DMA_MAY_WRITE);
-		size_t step = MIN(len, window->size - (iova - window->iova));
-
-		memcpy(window->data + (iova - window->iova), from, step);
-		from += step;
-		iova += step;
-		len -= step;
-	}
+	return ret ? ret : copy(dma, iova, buf, NULL, len);
 }
 
 int dma_write(struct dma_space *dma, uint64_t iova, const void *buf, size_t len)
 {
 	int ret = check(dma, iova, len, true);
 
-	if (!ret)
-		copy_out(dma, iova, buf, len);
-	return ret;
+	return ret ? ret : copy(dma, iova, NULL, buf, len);
 }
 
-static void store(void *target, const void *value, size_t size)
+/* The one window with all of [iova, iova + size), after check(), or NULL. */
+static void *contiguous(struct dma_space *dma, uint64_t iova, size_t size)
 {
-	switch (size) {
-	case 1:
-		__atomic_store_n((uint8_t *)target, *(const uint8_t *)value, __ATOMIC_RELEASE);
-		return;
-	case 2: {
-		uint16_t word;
+	struct window *window = window_of(dma, iova, DMA_MAY_WRITE);
 
-		memcpy(&word, value, sizeof(word));
-		__atomic_store_n((uint16_t *)target, word, __ATOMIC_RELEASE);
-		return;
-	}
-	case 4: {
-		uint32_t dword;
-
-		memcpy(&dword, value, sizeof(dword));
-		__atomic_store_n((uint32_t *)target, dword, __ATOMIC_RELEASE);
-		return;
-	}
-	default: {
-		uint64_t qword;
-
-		memcpy(&qword, value, sizeof(qword));
-		__atomic_store_n((uint64_t *)target, qword, __ATOMIC_RELEASE);
-	}
-	}
+	if (window->size - (iova - window->iova) < size)
+		return NULL;
+	return window->data + (iova - window->iova);
 }
 
 int dma_write_publish(struct dma_space *dma, uint64_t iova, const void *buf, size_t len,
@@ -361,7 +344,7 @@ int dma_write_publish(struct dma_space *dma, uint64_t iova, const void *buf, siz
 {
 	const uint8_t *from = buf;
 	uint64_t at = iova + (len - tail);
-	struct window *window;
+	void *target;
 	int ret;
 
 	if (tail > len || (tail != 1 && tail != 2 && tail != 4 && tail != 8) || at % tail)
@@ -369,12 +352,14 @@ int dma_write_publish(struct dma_space *dma, uint64_t iova, const void *buf, siz
 	ret = check(dma, iova, len, true);
 	if (ret)
 		return ret;
-	copy_out(dma, iova, from, len - tail);
-	window = window_of(dma, at, DMA_MAY_WRITE);
-	if (window->size - (at - window->iova) < tail)
-		return -EFAULT;
-	store(window->data + (at - window->iova), from + (len - tail), tail);
-	return 0;
+	/* Windows need not be whole pages, so a tail may lie across two of them. */
+	target = contiguous(dma, at, tail);
+	if (!target || (uintptr_t)target % tail)
+		return -EINVAL;
+	ret = copy(dma, iova, NULL, from, len - tail);
+	if (!ret && !guarded_store(target, from + (len - tail), tail))
+		ret = unmapped_access(dma, at, tail, true);
+	return ret;
 }
 
 int dma_read_be32(struct dma_space *dma, uint64_t iova, uint32_t *value)
@@ -409,14 +394,19 @@ int dma_write_be64(struct dma_space *dma, uint64_t iova, uint64_t value)
 
 void *dma_atomic_target(struct dma_space *dma, uint64_t iova, size_t size)
 {
-	struct window *window;
+	void *target;
 
-	if (!size || iova % size || check(dma, iova, size, true))
+	if ((size != 1 && size != 2 && size != 4 && size != 8) || iova % size ||
+	    check(dma, iova, size, true))
 		return NULL;
-	window = window_of(dma, iova, DMA_MAY_WRITE);
-	if (window->size - (iova - window->iova) < size)
+	target = contiguous(dma, iova, size);
+	if (!target || (uintptr_t)target % size)
 		return NULL;
-	return window->data + (iova - window->iova);
+	if (!guarded_touch(target)) {
+		unmapped_access(dma, iova, size, true);
+		return NULL;
+	}
+	return target;
 }
 
 bool dma_mapped(const struct dma_space *dma, uint64_t iova, uint64_t len)

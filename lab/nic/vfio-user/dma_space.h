@@ -47,7 +47,8 @@ void dma_space_set_bus_master(struct dma_space *dma, bool enabled);
 
 /*
  * len bytes at iova, which may span windows. 0; -EFAULT if any byte is not mapped for that
- * direction; -EPERM if bus mastering is off. Nothing is copied unless all of it can be.
+ * direction; -EPERM if bus mastering is off. Nothing is copied unless all of it can be; only where
+ * the host cut the file behind a window short may the bytes before the cut have been copied.
  */
 int dma_read(struct dma_space *dma, uint64_t iova, void *buf, size_t len);
 int dma_write(struct dma_space *dma, uint64_t iova, const void *buf, size_t len);

@@ -26,12 +26,25 @@ void pci_device_kick(struct pci_device *pci)
 	ev_idle_start(pci->loop, &pci->work);
 }
 
+static uint64_t pba_size(const struct pci_device_config *config)
+{
+	return (config->msix_vectors + 63) / 64 * 8ull;
+}
+
+static bool msix_valid(const struct pci_device_config *config)
+{
+	if (!config->msix_vectors)
+		return true;
+	if (config->msix_vectors > PCI_DEVICE_MAX_VECTORS || config->msix_bar >= PCI_DEVICE_BARS)
+		return false;
+	return config->msix_table_offset % 8 == 0 && config->msix_pba_offset % 8 == 0 &&
+	       config->msix_table_offset + 16ull * config->msix_vectors <=
+		       config->bar[config->msix_bar].size &&
+	       config->msix_pba_offset + pba_size(config) <= config->bar[config->msix_bar].size;
+}
+
 static bool config_valid(const struct pci_device_config *config)
 {
-	if (!config->msix_vectors || config->msix_vectors > PCI_DEVICE_MAX_VECTORS ||
-	    config->msix_bar >= PCI_DEVICE_BARS || config->msix_table_offset % 8 ||
-	    config->msix_pba_offset % 8)
-		return false;
 	for (unsigned int i = 0; i < PCI_DEVICE_BARS; i++) {
 		const struct pci_bar *bar = &config->bar[i];
 
@@ -46,9 +59,7 @@ static bool config_valid(const struct pci_device_config *config)
 		if (!bar->is_64bit && bar->size > 1ull << 31)
 			return false;
 	}
-	return config->msix_table_offset + 16ull * config->msix_vectors <=
-		       config->bar[config->msix_bar].size &&
-	       config->msix_pba_offset + 8ull <= config->bar[config->msix_bar].size;
+	return msix_valid(config);
 }
 
 static int create_bar_memory(struct pci_device *pci)
@@ -56,7 +67,6 @@ static int create_bar_memory(struct pci_device *pci)
 	for (unsigned int i = 0; i < PCI_DEVICE_BARS; i++) {
 		const struct pci_bar *bar = &pci->config.bar[i];
 
-		pci->bar_fd[i] = -1;
 		if (!bar->mmap_size)
 			continue;
 		pci->bar_fd[i] = memfd_create("bar", MFD_CLOEXEC);
@@ -94,6 +104,8 @@ struct pci_device *pci_device_new(const struct pci_device_config *config,
 	config_space_init(&pci->registers, config);
 	for (unsigned int i = 0; i < PCI_DEVICE_MAX_VECTORS; i++)
 		pci->vectors[i] = -1;
+	for (unsigned int i = 0; i < PCI_DEVICE_BARS; i++)
+		pci->bar_fd[i] = -1;
 	ev_idle_init(&pci->work, on_work);
 	/* Above the sockets: one slice a turn of the loop, however busy the host is. */
 	ev_set_priority(&pci->work, 1);
@@ -112,6 +124,7 @@ void pci_device_free(struct pci_device *pci)
 	vfu_server_disconnect(pci);
 	ev_idle_stop(pci->loop, &pci->work);
 	unix_listener_free(pci->listener);
+	pci_device_release_vectors(pci, 0, PCI_DEVICE_MAX_VECTORS);
 	for (unsigned int i = 0; i < PCI_DEVICE_BARS; i++) {
 		if (pci->bar_memory[i])
 			munmap(pci->bar_memory[i], pci->config.bar[i].size);
@@ -126,6 +139,11 @@ void pci_device_set_log(struct pci_device *pci, FILE *log)
 {
 	pci->log = log;
 	dma_space_set_log(pci->dma, log);
+}
+
+void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar)
+{
+	return bar < PCI_DEVICE_BARS ? pci->bar_memory[bar] : NULL;
 }
 
 struct dma_space *pci_device_dma(struct pci_device *pci)
@@ -171,9 +189,9 @@ static bool in_msix_structures(const struct pci_device *pci, unsigned int bar, u
 {
 	uint64_t table = pci->config.msix_table_offset, pba = pci->config.msix_pba_offset;
 
-	return bar == pci->config.msix_bar &&
+	return pci->config.msix_vectors && bar == pci->config.msix_bar &&
 	       (offset - table < 16ull * pci->config.msix_vectors ||
-		offset - pba < (pci->config.msix_vectors + 63) / 64 * 8ull);
+		offset - pba < pba_size(&pci->config));
 }
 
 /* Largest naturally aligned access that starts at offset and is at most len long. */

@@ -30,7 +30,7 @@ struct pci_device_config {
 	uint32_t class_code; /* 24 bits */
 	uint8_t revision;
 	struct pci_bar bar[PCI_DEVICE_BARS];
-	unsigned int msix_vectors, msix_bar;
+	unsigned int msix_vectors, msix_bar; /* 0 vectors: no interrupts */
 	uint32_t msix_table_offset, msix_pba_offset;
 };
 
@@ -56,6 +56,8 @@ struct pci_device *pci_device_new(const struct pci_device_config *config,
 void pci_device_free(struct pci_device *pci);
 void pci_device_set_log(struct pci_device *pci, FILE *log);
 
+/* The memory of a BAR with a part that the host may map, by offset in the BAR; else NULL. */
+void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar);
 struct dma_space *pci_device_dma(struct pci_device *pci);
 struct ev_loop *pci_device_loop(struct pci_device *pci);
 /* Raises an MSI-X vector; nothing happens while the host has not enabled it. */

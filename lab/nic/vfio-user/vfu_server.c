@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../control/unix_listener.h"
 #include "pci_device_internal.h"
 #include "protocol.h"
 
@@ -156,12 +158,22 @@ static int do_version(struct vfu_server *server, const uint8_t *payload, size_t 
 	const struct vfu_version ours = { 0, 0 };
 	struct vfu_version theirs;
 	char capabilities[256];
+	json_t *offered;
 
 	if (len < sizeof(theirs))
 		return -EINVAL;
 	memcpy(&theirs, payload, sizeof(theirs));
 	if (theirs.major != ours.major)
 		return -ENOTSUP;
+	payload += sizeof(theirs);
+	len -= sizeof(theirs);
+	if (len) {
+		/* What it can do is of no interest, but nonsense should not go unnoticed. */
+		offered = payload[len - 1] ? NULL : json_loads((const char *)payload, 0, NULL);
+		if (!offered)
+			return -EINVAL;
+		json_decref(offered);
+	}
 	snprintf(capabilities, sizeof(capabilities),
 		 "{\"capabilities\":{\"max_msg_fds\":%d,\"max_data_xfer_size\":%u,"
 		 "\"max_dma_maps\":65535,\"pgsizes\":4096,\"write_multiple\":true}}",
@@ -285,6 +297,21 @@ static int do_irq_info(struct vfu_server *server, const uint8_t *payload, size_t
 	return 0;
 }
 
+/*
+ * Only an eventfd will do: writing to anything else could block for ever, or kill. Its count can be
+ * driven to the limit by the host, hence not to block; the host's event loop has that set anyway.
+ */
+static bool usable_eventfd(int fd)
+{
+	static const char expected[] = "anon_inode:[eventfd]";
+	char path[32], target[sizeof(expected)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof(target)) == sizeof(expected) - 1 &&
+	       !memcmp(target, expected, sizeof(expected) - 1) &&
+	       !unix_listener_set_nonblocking(fd);
+}
+
 static int set_vectors(struct vfu_server *server, const struct vfio_irq_set *set, size_t data_len,
 		       const uint8_t *data)
 {
@@ -309,6 +336,9 @@ static int set_vectors(struct vfu_server *server, const struct vfio_irq_set *set
 		/* No descriptor at all takes the vectors away. */
 		if (server->fd_count && server->fd_count < set->count)
 			return -EINVAL;
+		for (unsigned int i = 0; i < server->fd_count; i++)
+			if (!usable_eventfd(server->fds[i]))
+				return -EINVAL;
 		pci_device_release_vectors(pci, set->start, set->count);
 		for (unsigned int i = 0; i < set->count && i < server->fd_count; i++) {
 			pci->vectors[set->start + i] = server->fds[i];
@@ -448,10 +478,11 @@ static void handle_message(struct vfu_server *server)
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
 	struct vfu_server *server = watcher->data;
+	unsigned int most = 64;
 
 	(void)loop;
 	(void)revents;
-	/* As many messages as there are, unless the device has work to do in between. */
+	/* A few messages at a time, and one if the device has work to do in between. */
 	do {
 		if (!read_until(server, sizeof(server->header)))
 			break;
@@ -463,7 +494,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 		if (!read_until(server, server->header.size))
 			break;
 		handle_message(server);
-	} while (!server->broken && !ev_is_active(&server->pci->work));
+	} while (!server->broken && --most && !ev_is_active(&server->pci->work));
 	if (server->broken) {
 		struct pci_device *pci = server->pci;
 
