@@ -78,9 +78,9 @@ int report_init(struct report *report, struct error *err)
 
 	uname(&name);
 	cpu_model(cpu, sizeof(cpu));
-	report->root = json_pack("{s:i, s:{s:s, s:s, s:s, s:I, s:b}, s:[], s:{}}",
+	report->root = json_pack("{s:i, s:{s:s, s:s, s:s, s:s, s:I, s:b}, s:[], s:{}}",
 				 "schema", REPORT_SCHEMA, "environment",
-				 "kernel", name.release, "machine", name.machine, "cpu", cpu,
+				 "kernel", name.release, "series", "unknown", "machine", name.machine, "cpu", cpu,
 				 "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "lab", 0,
 				 "figures", "counters");
 	if (!report->root)

@@ -2,8 +2,8 @@
 /*
  * The result file:
  * {"schema": 1,
- *  "environment": {"kernel", "machine", "cpu", "cpus", "nic", "driver", "firmware", "exporter",
- *                  "lab", ...},
+ *  "environment": {"kernel", "series", "machine", "cpu", "cpus", "nic", "driver", "firmware",
+ *                  "exporter", "lab", ...},
  *  "figures": [{"name", "params": {...}, "unit": "ns", "samples",
  *               "min", "p50", "p99", "p999", "max", "histogram": [[upper, count], ...]}],
  *  "counters": {...}}

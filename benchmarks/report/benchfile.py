@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""The result file bench.json: reading it, and refusing what is none with a sentence that says why."""
+"""The result file bench.json: reading it, and refusing what is none with the reason."""
 
 import json
 
@@ -56,7 +56,8 @@ def check_figure(figure, fail):
     values = [figure[key] for key in QUANTILES]
     if values != sorted(values):
         fail(f"{name}: min, p50, p99, p999 and max do not ascend")
-    check_histogram(figure.get("histogram", []), figure["samples"], lambda why: fail(f"{name}: {why}"))
+    check_histogram(figure.get("histogram", []), figure["samples"],
+                    lambda why: fail(f"{name}: {why}"))
 
 
 def check_counters(counters, fail):

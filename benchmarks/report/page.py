@@ -11,7 +11,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 .wide { overflow-x: auto; }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
+  white-space: nowrap; }
 th.text, td.text { text-align: left; } th { border-bottom: 2px solid #888; }
 img { max-width: 100%; height: auto; } figure { margin: 1.5rem 0; } figcaption { color: #555; }
 .note { border-left: 4px solid #D55E00; padding: .5rem 1rem; background: #fdf3ec; }

@@ -41,7 +41,8 @@ def by_param(figures, key):
     for figure in figures:
         points.setdefault(figure["params"][key], figure)
     return [(x, max(points[x]["p50"], 1) / 1000,
-             max(points[x]["p99"], 1) / 1000 if points[x]["samples"] >= SAMPLES_FOR["p99"] else None)
+             max(points[x]["p99"], 1) / 1000
+             if points[x]["samples"] >= SAMPLES_FOR["p99"] else None)
             for x in sorted(points)]
 
 
@@ -228,8 +229,8 @@ def plot_all(data, base, folder):
         (plot_lines(data, base, folder, "size.png", size_series, "Latency against MR size",
                     "MR size", size_text),
          "Registration, fault and revoke of one MR against its size."),
-        (plot_lines(data, base, folder, "mrs.png", mrs_series, "Revoke latency against number of MRs",
-                    "MRs on the dma-buf", "{:,}".format),
+        (plot_lines(data, base, folder, "mrs.png", mrs_series,
+                    "Revoke latency against number of MRs", "MRs on the dma-buf", "{:,}".format),
          "Revoke against the number of MRs on the dma-buf."),
         (plot_distribution(data, folder), "How many samples took longer than a given time."),
         (plot_work(data, folder), "The NIC's own counters around one revoke."),

@@ -18,10 +18,33 @@ QUANTILE_NOTE = ("99% is given from 100 samples on, 99.9% from 1,000 on: with fe
 TITLE = "VFIO dma-buf MRs: registration, fault and revoke"
 
 
+def counter_lists(data):
+    return {event: entries for event, entries in data["counters"].items()
+            if isinstance(entries, list) and entries}
+
+
+def counter_title(event):
+    if event == "rounds_without_error":
+        return "Rounds that ended without an error: the memory was given back first"
+    return f"Device work: counters around one {event.replace('_', ' ')}"
+
+
 def counter_sections(data):
-    return [(f"Device work: counters around one {event.replace('_', ' ')}",
-             *tables.counter_table(entries))
-            for event, entries in data["counters"].items() if isinstance(entries, list) and entries]
+    return [(counter_title(event), *tables.counter_table(entries))
+            for event, entries in counter_lists(data).items()]
+
+
+def compare_sections(data, stock):
+    result = []
+    for title, figures in tables.sections(data["figures"]):
+        header, rows = tables.compare_table(figures, stock["figures"])
+        result.append((f"{title[0].lower()}{title[1:]}", header, rows))
+    stock_counts = counter_lists(stock)
+    for event, entries in counter_lists(data).items():
+        header, rows = tables.compare_counts(entries, stock_counts.get(event, []))
+        result.append((f"device work of one {event.replace('_', ' ')}", header, rows))
+    return [(f"Patched against stock kernel: {title}", header, rows)
+            for title, header, rows in result if rows]
 
 
 def all_tables(data, stock):
@@ -30,11 +53,7 @@ def all_tables(data, stock):
         result.append((title, *tables.figure_table(figures)))
     result += counter_sections(data)
     if stock:
-        for title, figures in tables.sections(data["figures"]):
-            header, rows = tables.compare_table(figures, stock["figures"])
-            if rows:
-                result.append((f"Patched against stock kernel: {title[0].lower()}{title[1:]}",
-                               header, rows))
+        result += compare_sections(data, stock)
     return result
 
 

@@ -24,6 +24,7 @@ PARAM_ORDER = ("trigger", "op", "side", "interface", "in_flight", "mrs", "op_siz
 PARAM_TITLES = {"mrs": "MRs", "size": "MR size", "op_size": "length", "in_flight": "in flight"}
 QUANTILE_COLUMNS = (("min", "min"), ("p50", "median"), ("p99", "99%"), ("p999", "99.9%"),
                     ("max", "max"))
+DRIVER_WORK = ("commands", "umrs", "doorbells")
 SAMPLES_FOR = {"p99": 100, "p999": 1000}
 
 
@@ -88,7 +89,7 @@ def sections(figures):
 
 
 def figure_table(figures):
-    """Header and rows of texts; "-" for a quantile that so few samples cannot tell from their maximum."""
+    """Header and rows of texts; "-" for a quantile that so few samples cannot tell."""
     keys = param_keys(figures)
     header = (["figure"] + [PARAM_TITLES.get(key, key) for key in keys] + ["samples"]
               + [f"{title} [us]" for _, title in QUANTILE_COLUMNS])
@@ -107,7 +108,8 @@ def figure_table(figures):
 def counter_table(entries):
     names = sorted({name for entry in entries for name in entry["counts"]})
     keys = param_keys(entries)
-    header = [PARAM_TITLES.get(key, key) for key in keys] + [name.replace("_", " ") for name in names]
+    header = ([PARAM_TITLES.get(key, key) for key in keys]
+              + [name.replace("_", " ") for name in names])
     rows = [[param_text(key, entry["params"].get(key, "")) for key in keys]
             + [f"{entry['counts'].get(name, 0):,}" for name in names]
             for entry in sort_rows(entries, ())]
@@ -134,6 +136,24 @@ def compare_table(figures, stock_figures):
                        ratio(figure["p50"], base["p50"]),
                        ratio(figure["p99"], base["p99"])
                        if min(figure["samples"], base["samples"]) >= SAMPLES_FOR["p99"] else "-"])
+    return header, rows
+
+
+def compare_counts(entries, stock_entries):
+    """What the driver asked of the device, "patched / stock"; where both did nothing: "0"."""
+    stock = {key_of(entry): entry["counts"] for entry in stock_entries}
+    pairs = [entry for entry in entries if key_of(entry) in stock]
+    if not pairs:
+        return [], []
+    keys = param_keys(pairs)
+    header = [PARAM_TITLES.get(key, key) for key in keys] + list(DRIVER_WORK)
+    rows = []
+    for entry in sort_rows(pairs, ()):
+        row = [param_text(key, entry["params"].get(key, "")) for key in keys]
+        for name in DRIVER_WORK:
+            patched, base = entry["counts"].get(name, 0), stock[key_of(entry)].get(name, 0)
+            row.append(f"{patched:,} / {base:,}" if patched or base else "0")
+        rows.append(row)
     return header, rows
 
 

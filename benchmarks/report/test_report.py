@@ -136,6 +136,16 @@ class Tables(unittest.TestCase):
         self.assertEqual(len(rows), len(data["figures"]) - 1)
         self.assertEqual({row[-2] for row in rows}, {"1.50"})
 
+    def test_counts_side_by_side(self):
+        data, stock = sample_file(), sample_file()
+        stock["counters"]["revoke"].pop(0)
+        stock["counters"]["revoke"][0]["counts"]["umrs"] = 17
+        header, rows = tables.compare_counts(data["counters"]["revoke"],
+                                             stock["counters"]["revoke"])
+        self.assertEqual(header[-3:], ["commands", "umrs", "doorbells"])
+        self.assertEqual([row[-3:] for row in rows], [["0", "16 / 17", "32 / 32"]])
+        self.assertEqual(tables.compare_counts(data["counters"]["revoke"], []), ([], []))
+
     def test_merge_keeps_all(self):
         other = sample_file()
         for entry in other["figures"]:
