@@ -246,11 +246,11 @@ static int do_device_info(struct vfu_server *server, const uint8_t *payload, siz
 static int do_region_info(struct vfu_server *server, const uint8_t *payload, size_t len)
 {
 	struct pci_device *pci = server->pci;
-	struct {
-		struct vfio_region_info_cap_sparse_mmap sparse;
-		struct vfio_region_sparse_mmap_area area;
-	} cap = { .sparse = { .header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
-			      .nr_areas = 1 } };
+	const struct vfio_region_info_cap_sparse_mmap sparse = {
+		.header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
+		.nr_areas = 1,
+	};
+	struct vfio_region_sparse_mmap_area area;
 	struct vfio_region_info request, info = { .argsz = sizeof(info) };
 	const struct pci_bar *bar = NULL;
 
@@ -266,13 +266,14 @@ static int do_region_info(struct vfu_server *server, const uint8_t *payload, siz
 		bar = &pci->config.bar[request.index];
 	if (bar && bar->mmap_size) {
 		info.flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
-		info.argsz = sizeof(info) + sizeof(cap);
-		cap.area.offset = bar->mmap_offset;
-		cap.area.size = bar->mmap_size;
+		info.argsz = sizeof(info) + sizeof(sparse) + sizeof(area);
+		area.offset = bar->mmap_offset;
+		area.size = bar->mmap_size;
 		if (request.argsz >= info.argsz) {
 			info.cap_offset = sizeof(info);
 			reply_add(server, &info, sizeof(info));
-			reply_add(server, &cap, sizeof(cap));
+			reply_add(server, &sparse, sizeof(sparse));
+			reply_add(server, &area, sizeof(area));
 			server->reply_fd = pci->bar_fd[request.index];
 			return 0;
 		}
