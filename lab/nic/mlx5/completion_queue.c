@@ -91,17 +91,24 @@ static void fail(struct mlx5_cq *cq, u8 status, u8 syndrome)
 	event_post(cq->dev, EVENT_CQ_ERROR, 0, data, sizeof(data));
 }
 
+static bool read_consumer(struct mlx5_cq *cq)
+{
+	u32 record;
+
+	if (dma_read(cq->dev->dma, cq->doorbell_record, &record, sizeof(record)))
+		return false;
+	cq->consumer = be32toh(record) & INDEX_MASK;
+	return true;
+}
+
 static bool full(struct mlx5_cq *cq)
 {
-	u32 entries = 1u << cq->log_size, record;
+	u32 entries = 1u << cq->log_size;
 
 	if (((cq->producer - cq->consumer) & INDEX_MASK) < entries)
 		return false;
 	/* The record in host memory is read only when it matters. */
-	if (dma_read(cq->dev->dma, cq->doorbell_record, &record, sizeof(record)))
-		return true;
-	cq->consumer = be32toh(record) & INDEX_MASK;
-	return ((cq->producer - cq->consumer) & INDEX_MASK) >= entries;
+	return !read_consumer(cq) || ((cq->producer - cq->consumer) & INDEX_MASK) >= entries;
 }
 
 static bool write_entry(struct mlx5_cq *cq, u8 cqe[CQE_BYTES])
@@ -268,19 +275,11 @@ static enum command_status resize(struct mlx5_cq *cq, const void *context, const
 
 	if (!geometry(context, &log_size, &entry_size) || entry_size != cq->entry_size)
 		return COMMAND_BAD_PARAM;
-	if (cq->status != STATUS_OK || full(cq))
+	/* What the device remembers of the consumer may be old: the host's record has the word. */
+	if (cq->status != STATUS_OK || !read_consumer(cq))
 		return COMMAND_BAD_RES_STATE;
 	outstanding = (cq->producer - cq->consumer) & INDEX_MASK;
-	if (outstanding + 1 > 1u << log_size) {
-		/* The cached index may be old: the host's record has the last word. */
-		u32 record;
-
-		if (dma_read(cq->dev->dma, cq->doorbell_record, &record, sizeof(record)))
-			return COMMAND_BAD_PARAM;
-		cq->consumer = be32toh(record) & INDEX_MASK;
-		outstanding = (cq->producer - cq->consumer) & INDEX_MASK;
-	}
-	if (outstanding + 1 > 1u << log_size)
+	if (outstanding + 1 > MIN(1u << log_size, 1u << cq->log_size))
 		return COMMAND_BAD_SIZE;
 	status = load_buffer(&buffer, context, pas, pas_len);
 	if (status)

@@ -64,33 +64,61 @@ static bool in_bounds(const struct mlx5_mkey *key, u64 va, u64 length)
 				 va - key->start <= key->length - length);
 }
 
+static const char *const kind_names[] = {
+	[ACCESS_LOCAL_READ] = "local read",	  [ACCESS_LOCAL_WRITE] = "local write",
+	[ACCESS_REMOTE_READ] = "remote read",	  [ACCESS_REMOTE_WRITE] = "remote write",
+	[ACCESS_REMOTE_ATOMIC] = "remote atomic",
+};
+
+static void log_denied(struct mlx5_device *dev, u32 number, enum access_kind kind, u64 va,
+		       u64 length, const char *why)
+{
+	mlx5_log(dev, "key 0x%x: %s of [0x%llx, +0x%llx) denied: %s", number, kind_names[kind],
+		 (unsigned long long)va, (unsigned long long)length, why);
+}
+
+static const char *denial(const struct mlx5_mkey *key, u32 number, const struct access *access,
+			  enum access_kind kind, u64 va, u64 length)
+{
+	if (!key)
+		return "no such key";
+	if (key->variant != (number & 0xff))
+		return "an earlier life of the key";
+	if (key->free)
+		return "the key is free";
+	if (key->mode == MKEY_NULL)
+		return remote(kind) ? "the null key is local" : NULL;
+	if (key->pd != access->pd)
+		return "another protection domain";
+	if (!has_right(key, kind))
+		return "no such right";
+	if (!in_bounds(key, va, length))
+		return "out of bounds";
+	if (remote(kind) && key->qpn != MKEY_ANY_QPN && access->qpn && key->qpn != access->qpn)
+		return "a window of another QP";
+	return NULL;
+}
+
 static struct mlx5_mkey *allowed_key(struct mlx5_device *dev, u32 number,
 				     const struct access *access, enum access_kind kind, u64 va,
 				     u64 length)
 {
 	struct mlx5_mkey *key = memory_key_find(dev, number >> 8);
+	const char *why = denial(key, number, access, kind, va, length);
 
-	if (!key || key->variant != (number & 0xff) || key->free)
-		return NULL;
-	if (key->mode == MKEY_NULL)
+	if (!why)
 		return key;
-	if (key->pd != access->pd || !has_right(key, kind) || !in_bounds(key, va, length))
-		return NULL;
-	if (remote(kind) && key->qpn != MKEY_ANY_QPN && access->qpn && key->qpn != access->qpn)
-		return NULL;
-	return key;
+	log_denied(dev, number, kind, va, length, why);
+	return NULL;
 }
 
 enum access_result memory_key_check(struct mlx5_device *dev, const struct access *access)
 {
-	struct mlx5_mkey *key;
-
 	if (!access->length)
 		return ACCESS_OK;
-	key = allowed_key(dev, access->key, access, access->kind, access->va, access->length);
-	if (!key || (key->mode == MKEY_NULL && remote(access->kind)))
-		return ACCESS_DENIED;
-	return ACCESS_OK;
+	return allowed_key(dev, access->key, access, access->kind, access->va, access->length)
+		       ? ACCESS_OK
+		       : ACCESS_DENIED;
 }
 
 static enum access_result missing(struct walk *walk, u32 number, u64 va, u64 length)
@@ -101,6 +129,7 @@ static enum access_result missing(struct walk *walk, u32 number, u64 va, u64 len
 			.va = va,
 			.length = length,
 			.write = writes(walk->access->kind),
+			.origin = *walk->access,
 		};
 	return ACCESS_NOT_PRESENT;
 }
@@ -144,8 +173,11 @@ static enum access_result walk_mtt(struct walk *walk, const struct mlx5_mkey *ke
 		u64 offset = offset_in_table(key, va), index = offset >> key->log_page_size;
 		u64 step = MIN(length - 1, mask - (offset & mask)) + 1, entry = 0;
 
-		if (index >= key->octowords * 2ull)
+		if (index >= key->octowords * 2ull) {
+			log_denied(walk->dev, memory_key_number(key), walk->access->kind, va,
+				   length, "beyond the translation table");
 			return ACCESS_DENIED;
+		}
 		if (key->translation)
 			entry = key->translation[index];
 		if (!(entry & needed))
@@ -185,8 +217,11 @@ static enum access_result walk_ksm(struct walk *walk, const struct mlx5_mkey *ke
 		u64 offset = offset_in_table(key, va), index = offset >> key->log_page_size;
 		u64 mask = page_mask(key), step = MIN(length - 1, mask - (offset & mask)) + 1;
 
-		if (index >= key->octowords || !key->translation)
+		if (index >= key->octowords || !key->translation) {
+			log_denied(walk->dev, memory_key_number(key), walk->access->kind, va,
+				   length, "beyond the list of keys");
 			return ACCESS_DENIED;
+		}
 		result = walk_child(walk, (u32)key->translation[index * 2],
 				    key->translation[index * 2 + 1] + (offset & mask), step, depth);
 		if (result)
@@ -226,8 +261,10 @@ static enum access_result walk_key(struct walk *walk, u32 number, enum access_ki
 {
 	struct mlx5_mkey *key;
 
-	if (depth > MLX5_MAX_INDIRECTION)
+	if (depth > MLX5_MAX_INDIRECTION) {
+		log_denied(walk->dev, number, kind, va, length, "lists of lists too deep");
 		return ACCESS_DENIED;
+	}
 	key = allowed_key(walk->dev, number, walk->access, kind, va, length);
 	if (!key)
 		return ACCESS_DENIED;
@@ -241,7 +278,7 @@ static enum access_result walk_key(struct walk *walk, u32 number, enum access_ki
 	case MKEY_KLM:
 		return walk_klm(walk, key, va, length, depth);
 	case MKEY_NULL:
-		return remote(kind) ? ACCESS_DENIED : add_piece(walk, 0, length, true);
+		return add_piece(walk, 0, length, true);
 	}
 	return ACCESS_DENIED;
 }
@@ -257,6 +294,16 @@ static int move(struct mlx5_device *dev, const struct piece *piece, void *buf, b
 		     : dma_read(dev->dma, piece->address, buf, piece->length);
 }
 
+static enum access_result resolve(struct walk *walk, struct mlx5_device *dev,
+				  const struct access *access, struct access_fault *fault)
+{
+	walk->dev = dev;
+	walk->access = access;
+	walk->fault = fault;
+	walk->count = 0;
+	return walk_key(walk, access->key, access->kind, access->va, access->length, 0);
+}
+
 enum access_result memory_key_access(struct mlx5_device *dev, const struct access *access,
 				     void *buf, struct access_fault *fault)
 {
@@ -269,11 +316,7 @@ enum access_result memory_key_access(struct mlx5_device *dev, const struct acces
 		return ACCESS_OK;
 	if (access->length > QP_SLICE_BYTES)
 		return ACCESS_DENIED;
-	walk.dev = dev;
-	walk.access = access;
-	walk.fault = fault;
-	walk.count = 0;
-	result = walk_key(&walk, access->key, access->kind, access->va, access->length, 0);
+	result = resolve(&walk, dev, access, fault);
 	if (result)
 		return result;
 	/* A stray access is let through to the bus, which counts and refuses it: nothing moves. */
@@ -294,6 +337,15 @@ enum access_result memory_key_access(struct mlx5_device *dev, const struct acces
 	return ACCESS_OK;
 }
 
+bool memory_key_still_missing(struct mlx5_device *dev, const struct access_fault *fault)
+{
+	static struct walk walk;
+	struct access_fault now;
+
+	return resolve(&walk, dev, &fault->origin, &now) == ACCESS_NOT_PRESENT &&
+	       now.mkey == fault->mkey && now.va == fault->va;
+}
+
 enum access_result memory_key_atomic(struct mlx5_device *dev, const struct access *access,
 				     enum atomic_op op, u64 swap_or_add, u64 compare, u64 *old,
 				     struct access_fault *fault)
@@ -304,11 +356,7 @@ enum access_result memory_key_atomic(struct mlx5_device *dev, const struct acces
 
 	if (access->length != sizeof(u64))
 		return ACCESS_DENIED;
-	walk.dev = dev;
-	walk.access = access;
-	walk.fault = fault;
-	walk.count = 0;
-	result = walk_key(&walk, access->key, access->kind, access->va, access->length, 0);
+	result = resolve(&walk, dev, access, fault);
 	if (result)
 		return result;
 	if (walk.count != 1 || walk.pieces[0].nowhere || walk.pieces[0].address % sizeof(u64))

@@ -234,13 +234,6 @@ enum access_result {
 	ACCESS_BUS_ERROR, /* translation present, but the IOVA is not mapped */
 };
 
-struct access_fault {
-	u32 mkey; /* the key whose translation is missing (a window's or KLM's underlying key) */
-	u64 va;
-	u64 length; /* bytes from va that the operation still needs */
-	bool write;
-};
-
 struct access {
 	u32 key;
 	u64 va;
@@ -248,6 +241,14 @@ struct access {
 	enum access_kind kind;
 	u32 pd;
 	u32 qpn; /* for type 2 windows and remote checks; 0: not checked */
+};
+
+struct access_fault {
+	u32 mkey; /* the key whose translation is missing (a window's or KLM's underlying key) */
+	u64 va;
+	u64 length; /* bytes from va that the operation still needs */
+	bool write;
+	struct access origin; /* what was asked for when it was found missing */
 };
 
 /* Checks key, rights, bounds and PD only. */
@@ -258,6 +259,8 @@ enum access_result memory_key_check(struct mlx5_device *dev, const struct access
  */
 enum access_result memory_key_access(struct mlx5_device *dev, const struct access *access,
 				     void *buf, struct access_fault *fault);
+/* Whether that access would still miss the same translation. */
+bool memory_key_still_missing(struct mlx5_device *dev, const struct access_fault *fault);
 /*
  * 8-byte (or 4..32, power of two) atomic on host memory. result gets the old value, host layout as
  * in memory. Fetch-add and compare-swap with masks; operands in memory byte order.

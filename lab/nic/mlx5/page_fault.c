@@ -4,6 +4,10 @@
  * on when it answers with PAGE_FAULT_RESUME. Two schemes: "memory" names the key and the address,
  * "transport" the work request or the packet, and the host finds out the rest by itself.
  *
+ * An answer with error ends the access only if it still needs the translation that was missing:
+ * a host that took a part of an implicit region away answers so for the key of that part, which the
+ * region no longer leads to. That the device looks again is this model's reading.
+ *
  * Knobs: "page_fault" delays, holds or drops the event, or fails the access as if the host had
  * answered with an error; "page_fault_resume" does the same to the host's answer.
  */
@@ -34,7 +38,8 @@ struct fault {
 	enum fault_stage stage;
 	enum fault_subtype subtype;
 	u8 type;
-	bool error; /* the answer */
+	bool error;  /* the answer */
+	bool forced; /* ... is a knob's */
 	struct fault_report report;
 	u64 ticket;
 	struct ev_timer timer;
@@ -165,7 +170,8 @@ static void finish(struct fault *fault)
 	struct mlx5_device *dev = fault->faults->dev;
 	struct mlx5_qp *qp = qp_find(dev, fault->qpn);
 	enum fault_side side = fault->report.side;
-	bool error = fault->error;
+	bool error = fault->error && (fault->forced ||
+				      memory_key_still_missing(dev, &fault->report.access));
 
 	fault->ticket = 0;
 	(*(error ? dev->count.page_faults_failed : dev->count.page_faults_resumed))++;
@@ -217,6 +223,7 @@ static void gate(struct fault *fault, const char *operation)
 		/* Not from here: the data path is still in the middle of the access. */
 		fault->stage = STAGE_RESUMING;
 		fault->error = true;
+		fault->forced = true;
 		start_timer(fault, 0);
 		break;
 	}
