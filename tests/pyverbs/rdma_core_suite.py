@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""rdma-core's own tests on one RDMA device, as TAP: no failure, and every skip with its reason.
+
+Environment: RDMA_CORE (an installed rdma-core, with tests/ in share/doc/rdma-core), or RDMA_CORE_TESTS (the folder
+that holds tests/); IB_DEV (default: the first device); MODULES (default: those below).
+"""
+import os
+import sys
+import unittest
+
+MODULES = ("test_device test_pd test_mr test_cq test_cqex test_qp test_qpex test_srq test_odp "
+           "test_addr").split()
+
+
+def skip_all(reason):
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(4)
+
+
+def tests_folder():
+    folders = [os.environ.get("RDMA_CORE_TESTS")]
+    if os.environ.get("RDMA_CORE"):
+        folders.append(os.path.join(os.environ["RDMA_CORE"], "share/doc/rdma-core"))
+    for folder in filter(None, folders):
+        if os.path.exists(os.path.join(folder, "tests", "base.py")):
+            return folder
+    return skip_all("rdma-core's tests are not there: say RDMA_CORE=PREFIX of an installed one")
+
+
+class TapResult(unittest.TestResult):
+    """Prints each test's line when it ends; a subtest that fails fails its test."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.details = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.details = []
+        self.outcome = "ok"
+        self.reason = None
+
+    def fail(self, test, err):
+        self.outcome = "not ok"
+        self.details.append(self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if not self.testsRun or isinstance(test, unittest.suite._ErrorHolder):
+            self.startTest(test)
+            self.fail(test, err)
+            self.stopTest(test)
+        else:
+            self.fail(test, err)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.fail(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.fail(test, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.reason = reason
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.outcome = "not ok"
+        self.details.append("a success that was not expected")
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.count += 1
+        name = test.id() if hasattr(test, "id") else str(test)
+        line = f"{self.outcome} {self.count} - {name.removeprefix('tests.')}"
+        if self.reason is not None and self.outcome == "ok":
+            reason = " ".join(str(self.reason).split())
+            line += f" # SKIP {reason}"
+        print(line)
+        for text in "".join(self.details).splitlines():
+            print(f"# {text}")
+
+
+def main():
+    sys.path.append(tests_folder())
+    try:
+        import pyverbs.device as device
+    except ImportError as error:
+        skip_all(f"pyverbs is not there: {error}")
+    name = os.environ.get("IB_DEV")
+    if not name:
+        names = [d.name.decode() for d in device.get_device_list()]
+        if not names:
+            skip_all("there is no RDMA device")
+        name = names[0]
+
+    from tests.args_parser import parser
+    sys.argv[1:] = ["--dev", name]
+    parser.parse_args()
+    modules = os.environ.get("MODULES", "").split() or MODULES
+    suite = unittest.defaultTestLoader.loadTestsFromNames([f"tests.{m}" for m in modules])
+    print(f"1..{suite.countTestCases()}")
+    result = TapResult()
+    suite.run(result)
+    print(f"# {result.count} run, {len(result.failures)} failures, {len(result.errors)} errors, "
+          f"{len(result.skipped)} skipped")
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash
+# What run and run-in-guest share: the manifest, one test's run, and the JUnit file of all of them.
+# Sourced with TESTS set to this folder.
+
+# shellcheck disable=SC2034  # for those who source this
+declare -A WHERE IOMMU KERNEL SECONDS_OF COMMAND DESCRIPTION
+NAMES=()
+
+runner_read_manifest() {
+	local name where iommu kernel seconds command description
+
+	while IFS=$'\t' read -r name where iommu kernel seconds command description; do
+		[[ -z $name || $name == \#* ]] && continue
+		NAMES+=("$name")
+		# shellcheck disable=SC2034
+		WHERE[$name]=$where IOMMU[$name]=$iommu KERNEL[$name]=$kernel
+		SECONDS_OF[$name]=$seconds COMMAND[$name]=$command DESCRIPTION[$name]=$description
+	done < "$TESTS/manifest"
+}
+
+# A name that nobody has ends the program.
+runner_check_names() {
+	local name
+
+	for name in "$@"; do
+		if [[ -z ${COMMAND[$name]:-} ]]; then
+			echo "$0: there is no test \"$name\" (--list shows those that are there)" >&2
+			exit 2
+		fi
+	done
+}
+
+# Where the build is: said by PROGRAMS, else the usual places.
+runner_programs() {
+	local folder
+
+	for folder in ${PROGRAMS:+"$PROGRAMS"} "$TESTS/../build/programs" "$TESTS/../build"; do
+		[[ -d $folder/tests ]] && { realpath "$folder"; return; }
+	done
+	echo "$0: the programs are not built: cmake -S . -B build && cmake --build build, or say PROGRAMS=FOLDER" >&2
+	return 1
+}
+
+# Prints TAP. $1: name, the rest: more arguments for the command.
+runner_command() {
+	local -a words
+	local program
+
+	read -ra words <<< "${COMMAND[$1]}"
+	shift
+	case ${words[0]} in
+	*.sh | *.py)
+		program=$TESTS/${words[0]} ;;
+	*)
+		program=$BUILD/tests/${words[0]}
+		if [[ ! -x $program ]]; then
+			echo "1..0 # SKIP ${words[0]} was not built: the build's configuration says what it lacked"
+			return 4
+		fi
+		words+=("$@") ;;
+	esac
+	"$program" "${words[@]:1}"
+}
+
+# Runs the named tests; status 1 if one of them failed. $1 and $2: options for every program of the build, or empty.
+runner_run() {
+	local exporter=$1 device=$2 name status failed=0 started
+	local -a arguments=()
+	shift 2
+
+	[[ -n $exporter ]] && arguments+=(--exporter "$exporter")
+	[[ -n $device ]] && arguments+=(--ib-dev "$device")
+	BUILD=$(runner_programs)
+	export BUILD TESTS
+	export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONUNBUFFERED=1
+	RUNNER_SCRATCH=$(mktemp -d)
+	trap 'rm -rf "$RUNNER_SCRATCH"' EXIT
+	for name in "$@"; do
+		printf '# %s: %s\n' "$name" "${DESCRIPTION[$name]}"
+		started=$EPOCHREALTIME
+		status=0
+		runner_limited "$name" "${arguments[@]}" 2>&1 | tee "$RUNNER_SCRATCH/output" || status=$?
+		awk -v name="$name" -v status="$status" -v limit="${SECONDS_OF[$name]}" \
+			-v started="${started/,/.}" -v ended="${EPOCHREALTIME/,/.}" -f "$TESTS/tap_to_junit.awk" \
+			"$RUNNER_SCRATCH/output" > "$RUNNER_SCRATCH/$name.xml" || failed=1
+		runner_write_junit "$@"
+	done
+	return "$failed"
+}
+
+# In a process of its own, so that timeout can end it with all that it started.
+runner_limited() {
+	# shellcheck disable=SC2016  # for the inner shell to expand
+	timeout --kill-after=10 "${SECONDS_OF[$1]}" bash -c '
+		. "$TESTS/runner.bash"; runner_read_manifest; runner_command "$@"' "$0" "$@"
+}
+
+# Whoever reads it never sees half of it.
+runner_write_junit() {
+	local name
+
+	[[ -n ${JUNIT:-} ]] || return 0
+	{
+		echo '<?xml version="1.0" encoding="UTF-8"?>'
+		echo '<testsuites>'
+		for name in "$@"; do
+			[[ -f $RUNNER_SCRATCH/$name.xml ]] && cat "$RUNNER_SCRATCH/$name.xml"
+		done
+		echo '</testsuites>'
+	} > "$JUNIT.new"
+	mv "$JUNIT.new" "$JUNIT"
+}

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# One test's TAP output to one JUnit <testsuite>; exit status 1 if the test failed.
+# Variables: name, status (of the program), limit (seconds), started, ended (seconds).
+# cmocka prints the reason of a failure around its "not ok", so the lines on both sides go with it.
+
+function escape(text)
+{
+	gsub(/&/, "\\&amp;", text)
+	gsub(/</, "\\&lt;", text)
+	gsub(/>/, "\\&gt;", text)
+	gsub(/"/, "\\&quot;", text)
+	gsub(/[\001-\010\013\014\016-\037]/, "?", text)
+	return text
+}
+
+function add(result, title, reason)
+{
+	cases++
+	kind[cases] = result
+	label[cases] = title
+	why[cases] = reason
+	before[cases] = pending
+	pending = ""
+}
+
+function first_line(text)
+{
+	sub(/^(# )*/, "", text)
+	sub(/\n.*/, "", text)
+	return text
+}
+
+/^1\.\.0/ {
+	reason = $0
+	sub(/^1\.\.0[ #]*(SKIP)?[ ]*/, "", reason)
+	add("skipped", "requirements", reason)
+	next
+}
+
+/^1\.\.[0-9]+/ {
+	planned = substr($1, 4) + 0
+	next
+}
+
+/^Bail out!/ {
+	add("error", "start", substr($0, 11))
+	next
+}
+
+/^(not )?ok [0-9]+/ {
+	failed = /^not/
+	title = $0
+	sub(/^(not )?ok [0-9]+( - )?/, "", title)
+	seen++
+	if (title ~ /# SKIP/) {
+		reason = title
+		sub(/^.*# SKIP */, "", reason)
+		sub(/ *# SKIP.*$/, "", title)
+		# cmocka: "ok 3 # SKIP name", with the reason in a line before.
+		if (title == "") {
+			title = reason
+			reason = pending
+			sub(/^.*# skip: /, "", reason)
+			sub(/\n.*/, "", reason)
+		}
+		add("skipped", title, reason)
+	} else {
+		add(failed ? "failure" : "ok", title, "")
+	}
+	next
+}
+
+{
+	pending = pending $0 "\n"
+	if (cases)
+		after[cases] = after[cases] $0 "\n"
+}
+
+END {
+	for (i = 1; i <= cases; i++) {
+		failures += kind[i] == "failure"
+		errors += kind[i] == "error"
+		skips += kind[i] == "skipped"
+	}
+	if (status == 124 || status == 137)
+		verdict = "did not end within " limit " s"
+	else if (status > 128)
+		verdict = "ended by signal " status - 128
+	else if (planned > seen)
+		verdict = "ended after " seen + 0 " of " planned " cases (exit status " status ")"
+	else if (status != 0 && status != 4 && !failures && !errors)
+		verdict = "ended with exit status " status
+	else if (!cases)
+		verdict = "said nothing"
+	if (verdict != "") {
+		add("error", "end", verdict)
+		after[cases - 1] = ""
+		errors++
+		print "not ok - " name " " verdict > "/dev/stderr"
+	}
+
+	printf "<testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\" time=\"%.3f\">\n",
+		escape(name), cases, failures, errors, skips, ended - started
+	for (i = 1; i <= cases; i++) {
+		printf "  <testcase classname=\"%s\" name=\"%s\"", escape(name), escape(label[i])
+		if (kind[i] == "ok") {
+			print "/>"
+			continue
+		}
+		text = before[i] after[i]
+		if (kind[i] == "skipped")
+			printf "><skipped message=\"%s\"/>", escape(why[i])
+		else
+			printf "><%s message=\"%s\">%s</%s>", kind[i],
+				escape(why[i] != "" ? why[i] : first_line(text)), escape(text), kind[i]
+		print "</testcase>"
+	}
+	print "</testsuite>"
+	exit failures + errors > 0
+}

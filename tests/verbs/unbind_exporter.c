@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The VFIO driver is taken from the exporter while its BAR is lent out: the
+ * kernel asks the holder of the device for it back, and once that is closed the
+ * unbinding goes through although the dma-buf and its MR still exist.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "driver.h"
+#include "fixture.h"
+#include "vfio_uapi.h"
+
+struct unbinding {
+	char driver[64], bdf[32];
+	int result;
+	struct error err;
+	int done;		/* an eventfd */
+};
+
+static void *unbind_thread(void *argument)
+{
+	struct unbinding *unbinding = argument;
+	const uint64_t one = 1;
+
+	unbinding->result = driver_unbind(unbinding->driver, unbinding->bdf, &unbinding->err);
+	if (write(unbinding->done, &one, sizeof(one)) != sizeof(one))
+		abort();
+	return NULL;
+}
+
+/* The event by which the kernel asks for the device. */
+static int ask_event(struct fixture *fixture)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} request = {
+		.set = {
+			.argsz = sizeof(request),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+		.fd = must_sys(eventfd(0, EFD_CLOEXEC)),
+	};
+
+	must_sys(ioctl(vfio_exporter_device_fd(fixture->exporter), VFIO_DEVICE_SET_IRQS, &request));
+	return request.fd;
+}
+
+static void must_happen(int event, const char *what)
+{
+	struct pollfd ready = { .fd = event, .events = POLLIN };
+
+	if (poll(&ready, 1, (int)(TEST_TIMEOUT_NS / NS_PER_MS)) != 1)
+		fail_msg("%s did not happen", what);
+}
+
+static void must_be_refused(struct fixture *fixture)
+{
+	must(verbs_post_write(&fixture->pair.initiator, 1, buffer_at(fixture, 0, 4096),
+			      mr_remote_at(fixture, 0), &test_error));
+	must_complete(&fixture->pair.initiator, IBV_WC_REM_ACCESS_ERR);
+	must(verbs_pair_recycle(&fixture->pair, &test_error));
+}
+
+static void unbind_and_bind(struct fixture *fixture, bool revoked)
+{
+	struct unbinding unbinding = { .done = must_sys(eventfd(0, EFD_CLOEXEC)) };
+	struct ibv_mr *old_mr = fixture->mr;
+	int old_dmabuf = fixture->dmabuf, asked;
+	pthread_t thread;
+
+	if (driver_may_unbind(&test_error))
+		test_skip("%s", test_error.text);
+	snprintf(unbinding.bdf, sizeof(unbinding.bdf), "%s", vfio_exporter_bdf(fixture->exporter));
+	must(driver_name(unbinding.bdf, unbinding.driver, sizeof(unbinding.driver), &test_error));
+
+	must_write_through(fixture, 1);
+	if (revoked)
+		fixture_revoke(fixture);
+	asked = ask_event(fixture);
+	assert_int_equal(pthread_create(&thread, NULL, unbind_thread, &unbinding), 0);
+	must_happen(asked, "the kernel's request for the device");
+	if (revoked)
+		must_be_refused(fixture);
+
+	fixture_unmap_window(fixture);
+	vfio_exporter_close(fixture->exporter);
+	fixture->exporter = NULL;
+	must_happen(unbinding.done, "the unbinding");
+	pthread_join(thread, NULL);
+	test_error = unbinding.err;
+	must(unbinding.result);
+
+	/* The device is gone, the objects over its memory are not. */
+	must_be_refused(fixture);
+	must_fail(verbs_reg_dmabuf(&fixture->peer, old_dmabuf, 0, 4096, 0, VERBS_ACCESS_ALL, &fixture->mr,
+				   &test_error), ENODEV);
+	fixture->mr = old_mr;
+
+	/* With the driver back the memory can be lent anew, still beside the old MR. */
+	must(driver_bind(unbinding.driver, unbinding.bdf, &test_error));
+	must(vfio_exporter_open(&fixture->exporter, test_options.exporter, test_options.interface,
+				&test_error));
+	fixture_map_window(fixture);
+	must_be_refused(fixture);
+	fixture->dmabuf = must(fixture_export(fixture, 0, fixture->size));
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	must_write_through(fixture, 2);
+	assert_int_equal(ibv_dereg_mr(old_mr), 0);
+	close(old_dmabuf);
+	close(asked);
+	close(unbinding.done);
+	must_write_through(fixture, 3);
+}
+
+static void while_lent(void **state)
+{
+	unbind_and_bind(*state, false);
+}
+
+static void while_revoked(void **state)
+{
+	unbind_and_bind(*state, true);
+}
+
+static const struct CMUnitTest tests[] = {
+	test_with_fixture(while_lent),
+	test_with_fixture(while_revoked),
+};
+
+TEST_MAIN("the exporter's driver is unbound while its memory is lent and while it is revoked",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)

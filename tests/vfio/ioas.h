@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* An IO address space of iommufd, as an importer that needs no NIC. */
+#ifndef TESTS_VFIO_IOAS_H
+#define TESTS_VFIO_IOAS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct ioas {
+	int fd;
+	uint32_t id;
+};
+
+static inline int ioas_open(struct ioas *ioas)
+{
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+
+	ioas->fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (ioas->fd < 0 || ioctl(ioas->fd, IOMMU_IOAS_ALLOC, &alloc))
+		return -errno;
+	ioas->id = alloc.out_ioas_id;
+	return 0;
+}
+
+static inline void ioas_close(struct ioas *ioas)
+{
+	close(ioas->fd);
+}
+
+#ifdef IOMMU_IOAS_MAP_FILE
+static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				uint64_t iova)
+{
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = ioas->id,
+		.fd = fd,
+		.start = start,
+		.length = length,
+		.iova = iova,
+	};
+
+	return ioctl(ioas->fd, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
+}
+#else
+/* The system's headers are too old. */
+static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				uint64_t iova)
+{
+	(void)ioas, (void)fd, (void)start, (void)length, (void)iova;
+	return -ENOTTY;
+}
+#endif
+
+/* How many bytes were unmapped, or -errno. */
+static inline int64_t ioas_unmap(struct ioas *ioas, uint64_t iova, uint64_t length)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = ioas->id, .iova = iova, .length = length,
+	};
+
+	return ioctl(ioas->fd, IOMMU_IOAS_UNMAP, &unmap) ? -errno : (int64_t)unmap.length;
+}
+
+#endif
