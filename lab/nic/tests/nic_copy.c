@@ -27,11 +27,14 @@ int main(int argc, char **argv)
 	ret = pci_device_listen(copy_device_pci(copy), argv[first]);
 	if (!ret && argc > first + 1)
 		ret = control_listen(control, argv[first + 1]);
-	if (ret)
+	if (ret) {
 		fprintf(stderr, "nic_copy: cannot listen at %s: %s\n", argv[first],
 			strerror(-ret));
-	else
+	} else {
+		puts("listening");
+		fflush(stdout);
 		pci_device_run(copy_device_pci(copy), keep);
+	}
 	all = counters_json(counters);
 	dump = json_dumps(all, JSON_INDENT(1));
 	puts(dump);

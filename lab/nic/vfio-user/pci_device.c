@@ -162,6 +162,9 @@ void pci_device_interrupt(struct pci_device *pci, unsigned int vector)
 
 	if (vector >= pci->config.msix_vectors || pci->vectors[vector] < 0)
 		return;
+	/* The message would be a memory write of this function. */
+	if (!config_space_bus_master(&pci->registers))
+		return;
 	++*pci->interrupts;
 	/* Fails only when the count is full, and then the interrupt is pending anyway. */
 	if (write(pci->vectors[vector], &one, sizeof(one)) != sizeof(one))

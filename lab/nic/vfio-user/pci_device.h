@@ -60,7 +60,7 @@ void pci_device_set_log(struct pci_device *pci, FILE *log);
 void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar);
 struct dma_space *pci_device_dma(struct pci_device *pci);
 struct ev_loop *pci_device_loop(struct pci_device *pci);
-/* Raises an MSI-X vector; nothing happens while the host has not enabled it. */
+/* Raises an MSI-X vector; nothing happens while it, or bus mastering, is not enabled. */
 void pci_device_interrupt(struct pci_device *pci, unsigned int vector);
 /* work() has something to do: it is called from the loop until it returns false. */
 void pci_device_kick(struct pci_device *pci);

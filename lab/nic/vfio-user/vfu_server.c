@@ -266,11 +266,12 @@ static int do_region_info(struct vfu_server *server, const uint8_t *payload, siz
 		bar = &pci->config.bar[request.index];
 	if (bar && bar->mmap_size) {
 		info.flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
+		/* Said even where the capability does not fit: QEMU looks at it at once. */
+		info.cap_offset = sizeof(info);
 		info.argsz = sizeof(info) + sizeof(sparse) + sizeof(area);
 		area.offset = bar->mmap_offset;
 		area.size = bar->mmap_size;
 		if (request.argsz >= info.argsz) {
-			info.cap_offset = sizeof(info);
 			reply_add(server, &info, sizeof(info));
 			reply_add(server, &sparse, sizeof(sparse));
 			reply_add(server, &area, sizeof(area));
