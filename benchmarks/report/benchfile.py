@@ -114,7 +114,7 @@ def load(path):
 def merge(parts):
     """One result file out of those of several programs run on the same machine.
 
-    Of a figure that was measured twice, the one with more samples counts.
+    Of a figure that was measured twice, the one with more samples counts, or the later.
     """
     merged = {"schema": SCHEMA, "environment": {}, "figures": [], "counters": {}}
     places = {}
@@ -124,7 +124,7 @@ def merge(parts):
             place = places.setdefault(key_of(figure), len(merged["figures"]))
             if place == len(merged["figures"]):
                 merged["figures"].append(figure)
-            elif merged["figures"][place]["samples"] < figure["samples"]:
+            elif merged["figures"][place]["samples"] <= figure["samples"]:
                 merged["figures"][place] = figure
         for event, entries in part["counters"].items():
             if isinstance(entries, list):
@@ -132,15 +132,6 @@ def merge(parts):
             else:
                 merged["counters"][event] = entries
     return merged
-
-
-def dump(data):
-    """JSON with a line for each figure."""
-    lines = ",\n ".join(json.dumps(figure) for figure in data["figures"])
-    rest = {key: value for key, value in data.items() if key not in ("schema", "figures")}
-    return (f'{{"schema": {data["schema"]},\n'
-            + "".join(f'"{key}": {json.dumps(value)},\n' for key, value in rest.items())
-            + f'"figures": [\n {lines}\n]}}\n')
 
 
 def key_of(entry):

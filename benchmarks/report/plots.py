@@ -8,7 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot, ticker  # noqa: E402 (the backend is chosen before)
 
-from tables import SAMPLES_FOR, TITLES, size_text  # noqa: E402
+from tables import BACKGROUND, SAMPLES_FOR, TITLES, size_text  # noqa: E402
 
 # Okabe and Ito's colours: told apart by every kind of eye.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -200,7 +200,7 @@ def plot_work(data, folder):
     xs = [entry["params"]["mrs"] for entry in entries]
     # counters that agree everywhere share a line
     lines = {}
-    for name in sorted({name for entry in entries for name in entry["counts"]}):
+    for name in sorted({name for entry in entries for name in entry["counts"]} - BACKGROUND):
         lines.setdefault(tuple(entry["counts"].get(name, 0) for entry in entries), []).append(name)
     if len(xs) < 2 or not lines:
         return None

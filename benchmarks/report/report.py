@@ -87,17 +87,12 @@ def parse_arguments(argv):
                         help="result file of the stock kernel: prints ratios patched/stock")
     parser.add_argument("--output", metavar="FOLDER",
                         help="where index.html and the plots go (default: beside the first file)")
-    parser.add_argument("--merge", metavar="FILE",
-                        help="write all result files as one to FILE, and nothing else")
     parser.add_argument("--tables-only", action="store_true", help="write no page and no plots")
     return parser.parse_args(argv)
 
 
 def run(arguments, out):
     data = benchfile.merge([benchfile.load(path) for path in arguments.bench])
-    if arguments.merge:
-        write_text(arguments.merge, benchfile.dump(data))
-        return
     if not data["figures"]:
         raise benchfile.BenchFileError(f"{', '.join(arguments.bench)}: there is no figure in it")
     stock = benchfile.load(arguments.compare) if arguments.compare else None
