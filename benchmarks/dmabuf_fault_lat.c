@@ -195,6 +195,10 @@ static int measure(struct fault *fault, struct error *err)
 	uint64_t length = fault->operation_size ?: DEFAULT_OPERATION_SIZE;
 	int ret;
 
+	if (!(bench->peer.attr.odp_caps.general_caps & IBV_ODP_SUPPORT))
+		return error_missing(err, EOPNOTSUPP, "RDMA device %s has no on-demand paging: an MR "
+				     "that was revoked stays dead, there is no fault to measure",
+				     ibv_get_device_name(bench->peer.context->device));
 	ret = verbs_buffer_init(&bench->peer, length, VERBS_ACCESS_ALL & ~IBV_ACCESS_REMOTE_ATOMIC,
 				&fault->buffer, err);
 	if (!ret)

@@ -217,11 +217,24 @@ static int measure_row(struct revoke_bench *rb, struct row *row, struct error *e
 	return ret ?: report_row(rb, row, err);
 }
 
+/* A device without reset is still measured by the other triggers, if any was asked for. */
+static void leave_out_reset(struct revoke_bench *rb)
+{
+	if (!rb->triggers[TRIGGER_RESET] || vfio_exporter_can_reset(rb->bench.exporter))
+		return;
+	if (!rb->triggers[TRIGGER_PCI_COMMAND] && !rb->triggers[TRIGGER_CLOSE])
+		return;
+	printf(" # no rows for reset: exporter %s offers none\n",
+	       vfio_exporter_bdf(rb->bench.exporter));
+	rb->triggers[TRIGGER_RESET] = false;
+}
+
 static int measure_all(struct revoke_bench *rb, struct error *err)
 {
 	static const char *const labels[] = { "what", "trigger", "#mrs", "in_flight" };
 	int ret = 0;
 
+	leave_out_reset(rb);
 	table_header(stdout, labels, 4);
 	for (unsigned int t = 0; t < TRIGGER_COUNT; t++) {
 		for (unsigned int s = 0; rb->triggers[t] && s < rb->bench.size_count; s++) {

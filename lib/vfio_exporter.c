@@ -326,6 +326,11 @@ int vfio_exporter_set_memory(struct vfio_exporter *exporter, bool on, struct err
 	return vfio_exporter_write_config(exporter, PCI_COMMAND, command, sizeof(command), err);
 }
 
+bool vfio_exporter_can_reset(const struct vfio_exporter *exporter)
+{
+	return exporter->can_reset;
+}
+
 int vfio_exporter_reset(struct vfio_exporter *exporter, struct error *err)
 {
 	if (!exporter->can_reset)

@@ -82,6 +82,7 @@ int vfio_exporter_read_config(struct vfio_exporter *exporter, unsigned int offse
 int vfio_exporter_write_config(struct vfio_exporter *exporter, unsigned int offset,
 			       const void *data, size_t length, struct error *err);
 
+bool vfio_exporter_can_reset(const struct vfio_exporter *exporter);
 /* VFIO_DEVICE_RESET: revokes and un-revokes before it returns. */
 int vfio_exporter_reset(struct vfio_exporter *exporter, struct error *err);
 
