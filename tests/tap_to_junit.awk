@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # One test's TAP output to one JUnit <testsuite>; exit status 1 if the test failed.
 # Variables: name, status (of the program), limit (seconds), started, ended (seconds).
-# cmocka prints the reason of a failure around its "not ok", so the lines on both sides go with it.
+# The reason of a failure stands before its "not ok"; cmocka adds what it knows after it, to "error: Failure!".
+# Others explain a failure after it only.
 
 function escape(text)
 {
@@ -21,12 +22,17 @@ function add(result, title, reason)
 	why[cases] = reason
 	before[cases] = pending
 	pending = ""
+	explaining = result == "failure"
 }
 
-function first_line(text)
+# Its first line; of a Python traceback the last, which names the exception.
+function summary(text,	lines, n)
 {
+	n = split(text, lines, "\n")
+	while (n > 1 && lines[n] == "")
+		n--
+	text = text ~ /# Traceback / ? lines[n] : lines[1]
 	sub(/^(# )*/, "", text)
-	sub(/\n.*/, "", text)
 	return text
 }
 
@@ -48,6 +54,11 @@ function first_line(text)
 }
 
 /^(not )?ok [0-9]+/ {
+	# Python's and the shell's failures are explained after them.
+	if (explaining) {
+		after[cases] = pending
+		pending = ""
+	}
 	failed = /^not/
 	title = $0
 	sub(/^(not )?ok [0-9]+( - )?/, "", title)
@@ -70,13 +81,24 @@ function first_line(text)
 	next
 }
 
+/^TAP version/ || /^# (not )?ok - / {
+	next
+}
+
+explaining && /^#.*error: Failure!/ {
+	after[cases] = pending $0 "\n"
+	pending = ""
+	explaining = 0
+	next
+}
+
 {
 	pending = pending $0 "\n"
-	if (cases)
-		after[cases] = after[cases] $0 "\n"
 }
 
 END {
+	if (explaining)
+		after[cases] = pending
 	for (i = 1; i <= cases; i++) {
 		failures += kind[i] == "failure"
 		errors += kind[i] == "error"
@@ -94,7 +116,6 @@ END {
 		verdict = "said nothing"
 	if (verdict != "") {
 		add("error", "end", verdict)
-		after[cases - 1] = ""
 		errors++
 		print "not ok - " name " " verdict > "/dev/stderr"
 	}
@@ -112,7 +133,7 @@ END {
 			printf "><skipped message=\"%s\"/>", escape(why[i])
 		else
 			printf "><%s message=\"%s\">%s</%s>", kind[i],
-				escape(why[i] != "" ? why[i] : first_line(text)), escape(text), kind[i]
+				escape(why[i] != "" ? why[i] : summary(text)), escape(text), kind[i]
 		print "</testcase>"
 	}
 	print "</testsuite>"

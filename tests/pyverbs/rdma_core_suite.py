@@ -7,6 +7,7 @@ that holds tests/); IB_DEV (default: the first device); MODULES (default: those 
 """
 import os
 import sys
+import types
 import unittest
 
 MODULES = ("test_device test_pd test_mr test_cq test_cqex test_qp test_qpex test_srq test_odp "
@@ -87,7 +88,7 @@ class TapResult(unittest.TestResult):
 
 
 def main():
-    sys.path.append(tests_folder())
+    folder = os.path.join(tests_folder(), "tests")
     try:
         import pyverbs.device as device
     except ImportError as error:
@@ -99,7 +100,12 @@ def main():
             skip_all("there is no RDMA device")
         name = names[0]
 
-    from tests.args_parser import parser
+    # The package's own __init__ would load every module there is.
+    package = types.ModuleType("tests")
+    package.__path__ = [folder]
+    sys.modules["tests"] = package
+    sys.path.append(folder)
+    from args_parser import parser
     sys.argv[1:] = ["--dev", name]
     parser.parse_args()
     modules = os.environ.get("MODULES", "").split() or MODULES
