@@ -60,7 +60,7 @@ json_t *control_error(const char *format, ...)
 	return error;
 }
 
-/* ---- clients ---------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 static void wait_free(struct wait *wait)
 {
@@ -136,7 +136,7 @@ static void client_reply(struct client *client, json_t *reply, json_t *id)
 	client_flush(client);
 }
 
-/* ---- built-in commands -------------------------------------------------------------------------- */
+/* ---- built-in commands ----------------------------------------------------------------------- */
 
 static json_t *command_counters(void *opaque, const json_t *request)
 {
@@ -210,7 +210,7 @@ static json_t *command_help(void *opaque, const json_t *request)
 	return json_pack("{s:o}", "commands", list);
 }
 
-/* ---- wait: the one command that is answered later --------------------------------------------------- */
+/* ---- wait: the one command that is answered later -------------------------------------------- */
 
 static bool wait_answer(struct wait *wait, bool timed_out)
 {
@@ -281,7 +281,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *watcher, int reven
 	control_poll_waits(watcher->data);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------ */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void handle_line(struct client *client, const char *line, size_t len)
 {

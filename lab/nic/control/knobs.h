@@ -16,7 +16,7 @@ enum knob_action { KNOB_PASS, KNOB_DELAY, KNOB_HOLD, KNOB_DROP, KNOB_FAIL };
 struct knob_verdict {
 	enum knob_action action;
 	uint64_t delay_us; /* KNOB_DELAY */
-	uint32_t status;   /* KNOB_FAIL: what the operation reports; its meaning is the operation's */
+	uint32_t status;   /* KNOB_FAIL: what the operation reports, in its own terms */
 	uint64_t ticket;   /* KNOB_HOLD: names the parked operation when it is released */
 };
 

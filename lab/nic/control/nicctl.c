@@ -117,8 +117,8 @@ static bool ours(const json_t *reply, const json_t *id)
 }
 
 /*
- * The reply with our id. A port may still hold the answer to somebody who did not wait for it, whole
- * or in part. NULL and errno when there is none (ETIMEDOUT, or what reading said).
+ * The reply with our id. A port may still hold the answer to somebody who did not wait for it,
+ * whole or in part. NULL and errno when there is none (ETIMEDOUT, or what reading said).
  */
 static json_t *receive(int fd, const json_t *id, int timeout_ms)
 {

@@ -2,10 +2,10 @@
 /*
  * Run in a guest that has the copy device (nic_copy) on its bus; root only.
  *
- *	guest_copy_check vfio DEVICE          through VFIO (DEVICE bound to vfio-pci): DMA through an
- *					      IOMMU domain of its own, MSI-X, mapped BAR, reset
- *	guest_copy_check direct DEVICE PEER   by bus address, no driver bound: peer-to-peer inside the
- *					      PEER's BAR 2, and after its memory decoding went off;
+ *	guest_copy_check vfio DEVICE          through VFIO (DEVICE bound to vfio-pci): DMA in
+ *					      an IOMMU domain of its own, MSI-X, mapped BAR, reset
+ *	guest_copy_check direct DEVICE PEER   by bus address, no driver bound: peer-to-peer in
+ *					      the PEER's BAR 2, and after its memory decoding went off;
  *					      needs iommu=pt
  * DEVICE, PEER: as in 0000:01:00.0.
  */
@@ -105,7 +105,7 @@ static int equal(const volatile uint8_t *a, const volatile uint8_t *b, size_t si
 	return 1;
 }
 
-/* ---- through VFIO ------------------------------------------------------------------------------ */
+/* ---- through VFIO ---------------------------------------------------------------------------- */
 
 struct vfio {
 	int container, group, device;
@@ -244,7 +244,7 @@ static void check_vfio(const char *name)
 	CHECK(get(registers, COPY_DONE) == 0);
 }
 
-/* ---- by bus address ------------------------------------------------------------------------------ */
+/* ---- by bus address -------------------------------------------------------------------------- */
 
 static void set_command(const char *name, uint16_t command)
 {

@@ -410,8 +410,8 @@ static void agrees_with_a_page_table(void **state)
 			 start[first + pages] < first + pages);
 		switch ((random >> 24) % 3) {
 		case 0:
-			assert_int_equal(dma_space_map(fix->dma, first * PAGE, pages * PAGE, fix->fd,
-						       first % 8 * PAGE, BOTH),
+			assert_int_equal(dma_space_map(fix->dma, first * PAGE, pages * PAGE,
+						       fix->fd, first % 8 * PAGE, BOTH),
 					 any ? -EEXIST : 0);
 			for (unsigned int i = first; i < first + pages && !any; i++) {
 				truth[i] = first % 8 + i - first;

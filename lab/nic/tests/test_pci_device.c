@@ -284,7 +284,7 @@ static void copies_and_interrupts(void **state)
 	close(fd);
 }
 
-/* The host takes the memory away in the midst of a long job: it is answered after a slice or two. */
+/* The host takes the memory away amid a long job: it is answered after a slice or two. */
 static void unmap_comes_between_slices(void **state)
 {
 	struct fixture *fix = *state;

@@ -268,7 +268,7 @@ static void log_unmapped(struct dma_space *dma, uint64_t iova, uint64_t len, boo
 
 		if (!size || iova - start >= size)
 			continue;
-		fprintf(dma->log, "the host took [%#" PRIx64 ", %#" PRIx64 "] away, %u unmaps ago\n",
+		fprintf(dma->log, "[%#" PRIx64 ", %#" PRIx64 "] was taken away %u unmaps ago\n",
 			start, start + size - 1, i);
 		fflush(dma->log);
 		return;

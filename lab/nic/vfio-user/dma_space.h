@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The host memory that a device can reach: the windows that the host mapped for it, each backed by a
- * shared file. An access that leaves the mapped windows is what an IOMMU would have blocked: it
+ * The host memory that a device can reach: the windows that the host mapped for it, each backed by
+ * a shared file. An access that leaves the mapped windows is what an IOMMU would have blocked: it
  * fails as a whole, is counted and logged.
  */
 #ifndef LAB_NIC_VFIO_USER_DMA_SPACE_H
@@ -52,7 +52,7 @@ void dma_space_set_bus_master(struct dma_space *dma, bool enabled);
  */
 int dma_read(struct dma_space *dma, uint64_t iova, void *buf, size_t len);
 int dma_write(struct dma_space *dma, uint64_t iova, const void *buf, size_t len);
-/* As dma_write, but the last `tail` bytes (1, 2, 4 or 8, aligned) become visible after the others. */
+/* As dma_write, but the last `tail` bytes (1, 2, 4 or 8, aligned) become visible last, at once. */
 int dma_write_publish(struct dma_space *dma, uint64_t iova, const void *buf, size_t len,
 		      size_t tail);
 

@@ -29,7 +29,7 @@ struct vfu_server {
 	bool broken;
 };
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void close_fds(struct vfu_server *server)
 {
@@ -93,7 +93,7 @@ static bool read_until(struct vfu_server *server, size_t end)
 	return true;
 }
 
-/* ---- replying --------------------------------------------------------------------------------------- */
+/* ---- replying -------------------------------------------------------------------------------- */
 
 static void send_reply(struct vfu_server *server, int error)
 {
@@ -151,7 +151,7 @@ static void reply_add(struct vfu_server *server, const void *data, size_t len)
 	g_byte_array_append(server->reply, data, len);
 }
 
-/* ---- commands: payload of len bytes -> reply, or -errno ------------------------------------------------ */
+/* ---- commands: payload of len bytes -> reply, or -errno -------------------------------------- */
 
 static int do_version(struct vfu_server *server, const uint8_t *payload, size_t len)
 {
