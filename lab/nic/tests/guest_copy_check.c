@@ -5,7 +5,7 @@
  *	guest_copy_check vfio DEVICE          through VFIO (DEVICE bound to vfio-pci): DMA in
  *					      an IOMMU domain of its own, MSI-X, mapped BAR, reset
  *	guest_copy_check direct DEVICE PEER   by bus address, no driver bound: peer-to-peer in
- *					      the PEER's BAR 2, and after its memory decoding went off;
+ *					      the PEER's BAR 2, and once its memory decoding is off;
  *					      needs iommu=pt
  * DEVICE, PEER: as in 0000:01:00.0.
  */
