@@ -43,7 +43,6 @@ static void raise_if_armed(struct mlx5_eq *eq)
 	if (!eq->armed || !((eq->producer - eq->consumer) & INDEX_MASK))
 		return;
 	eq->armed = false;
-	(*eq->dev->count.interrupts)++;
 	pci_device_interrupt(eq->dev->pci, eq->vector);
 }
 

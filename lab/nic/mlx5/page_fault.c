@@ -4,9 +4,11 @@
  * on when it answers with PAGE_FAULT_RESUME. Two schemes: "memory" names the key and the address,
  * "transport" the work request or the packet, and the host finds out the rest by itself.
  *
- * An answer with error ends the access only if it still needs the translation that was missing:
- * a host that took a part of an implicit region away answers so for the key of that part, which the
- * region no longer leads to. That the device looks again is this model's reading.
+ * An answer with error ends the access if it still needs the translation that was missing. One
+ * that was met behind a list of keys gets some more tries: to take a part of an implicit region
+ * away, the driver forgets the part's key first, so that a fault for it is answered with an error,
+ * and changes the region's list later (7.3.4, destroy_unused_implicit_child_mr). What silicon does
+ * then is not public.
  *
  * Knobs: "page_fault" delays, holds or drops the event, or fails the access as if the host had
  * answered with an error; "page_fault_resume" does the same to the host's answer.
@@ -19,6 +21,8 @@
 #define MAX_DEMAND_PAGES 0xfffffu
 #define MAX_PACKET_LENGTH 0xffffu
 #define MICROSECONDS 1e-6
+#define LIST_TRIES 7
+#define LIST_FIRST_WAIT_US 1000u
 
 enum fault_subtype { SUBTYPE_WQE = 0, SUBTYPE_RDMA = 1, SUBTYPE_MEMORY = 2 };
 /* "Type" of a transport fault, by subtype. */
@@ -29,6 +33,7 @@ enum fault_stage {
 	STAGE_RAISING,	/* the event waits for a knob */
 	STAGE_HOST,	/* the host has it */
 	STAGE_RESUMING, /* the answer waits for a knob */
+	STAGE_WAITING,	/* for a list of keys to change */
 };
 
 struct fault {
@@ -40,6 +45,7 @@ struct fault {
 	u8 type;
 	bool error;  /* the answer */
 	bool forced; /* ... is a knob's */
+	u32 tries;
 	struct fault_report report;
 	u64 ticket;
 	struct ev_timer timer;
@@ -150,7 +156,6 @@ static void post(struct fault *fault)
 	u8 data[28] = {};
 
 	fault->stage = STAGE_HOST;
-	fault->ticket = 0;
 	switch (fault->subtype) {
 	case SUBTYPE_MEMORY:
 		fill_memory(fault, data);
@@ -165,15 +170,26 @@ static void post(struct fault *fault)
 	event_post(fault->faults->dev, EVENT_PAGE_FAULT, fault->subtype, data, sizeof(data));
 }
 
+static void start_timer(struct fault *fault, u64 microseconds)
+{
+	ev_timer_set(&fault->timer, microseconds * MICROSECONDS, 0.);
+	ev_timer_start(pci_device_loop(fault->faults->dev->pci), &fault->timer);
+}
+
 static void finish(struct fault *fault)
 {
 	struct mlx5_device *dev = fault->faults->dev;
 	struct mlx5_qp *qp = qp_find(dev, fault->qpn);
+	const struct access_fault *access = &fault->report.access;
 	enum fault_side side = fault->report.side;
-	bool error = fault->error && (fault->forced ||
-				      memory_key_still_missing(dev, &fault->report.access));
+	bool error = fault->error && (fault->forced || memory_key_still_missing(dev, access));
 
-	fault->ticket = 0;
+	if (error && !fault->forced && access->origin.key != access->mkey &&
+	    fault->tries < LIST_TRIES) {
+		fault->stage = STAGE_WAITING;
+		start_timer(fault, LIST_FIRST_WAIT_US << fault->tries++);
+		return;
+	}
 	(*(error ? dev->count.page_faults_failed : dev->count.page_faults_resumed))++;
 	g_hash_table_remove(fault->faults->outstanding, &fault->token);
 	if (qp)
@@ -182,10 +198,24 @@ static void finish(struct fault *fault)
 
 static void proceed(struct fault *fault)
 {
-	if (fault->stage == STAGE_RAISING)
+	struct mlx5_device *dev = fault->faults->dev;
+
+	fault->ticket = 0;
+	switch (fault->stage) {
+	case STAGE_RAISING:
 		post(fault);
-	else
+		break;
+	case STAGE_WAITING:
+		if (memory_key_still_missing(dev, &fault->report.access)) {
+			(*dev->count.page_faults)++;
+			post(fault);
+			break;
+		}
+		/* fall through */
+	default:
 		finish(fault);
+		break;
+	}
 }
 
 static void timer_ran_out(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -193,12 +223,6 @@ static void timer_ran_out(struct ev_loop *loop, struct ev_timer *timer, int even
 	(void)loop;
 	(void)events;
 	proceed(timer->data);
-}
-
-static void start_timer(struct fault *fault, u64 microseconds)
-{
-	ev_timer_set(&fault->timer, microseconds * MICROSECONDS, 0.);
-	ev_timer_start(pci_device_loop(fault->faults->dev->pci), &fault->timer);
 }
 
 static void gate(struct fault *fault, const char *operation)
