@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash disable=SC2034  # the variables are for the other parts
+# The command line. What is wrong is said before anything is changed.
+
+usage() {
+	cat <<'END'
+usage: ./run bench [--quick] [--compare] [OPTION]...
+       ./run test [OPTION]... [NAME]...
+       ./run shell [--nic mlx5] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [OPTION]... [-- COMMAND [ARGUMENT]...]
+
+  bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
+          and writes build/report/ (bench.json, index.html, plots)
+  test    runs all tests, or those named; the last line is "N passed, N failed, N skipped", the results
+          are in build/report/test.xml
+  shell   a shell in the guest; or COMMAND, whose output and exit status it returns (125: the lab failed)
+
+bench:
+  --quick             every figure, from a few samples
+  --compare           the same on the stock kernel as well, and the ratios
+test:
+  --list              names, needs and purposes of the tests; runs none
+shell:
+  --nic mlx5          the emulated NIC (the only one there is)
+  --kernel FLAVOUR    stock, patched (default), lockdep or kasan
+  --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC
+  --nvme              a third exporter: an nvme with a controller memory buffer
+  -- COMMAND          in the guest; its standard input is empty
+all:
+  --mirror URL        the Debian repository (default: the machine's own apt sources)
+  --kernel-source X   a kernel source tree or tarball (default: Debian's linux-source package)
+  --jobs N            parallel jobs of builds (default: the number of CPUs)
+  --help              this text
+
+Everything is made in build/, once; what has not changed is not made again. Logs are in build/log/.
+The guest has the checkout at /project (read-only) and build/report at /results.
+END
+}
+
+wrong() {
+	echo "run: $1 (./run --help tells what there is)" >&2
+	exit 2
+}
+
+one_of() {
+	local option=$1 value=$2 choice
+	shift 2
+	for choice in "$@"; do
+		[ "$value" != "$choice" ] || return 0
+	done
+	wrong "$option is one of: $*; not \"$value\""
+}
+
+parse_options() {
+	command='' quick=0 compare=0 nic=mlx5 flavour=patched iommu=pt nvme='' mirror='' kernel_source=''
+	jobs=$(nproc) list=0 names=() guest_command=()
+	[ $# -gt 0 ] || { usage >&2 && exit 2; }
+	case $1 in
+	bench | test | shell) command=$1 ;;
+	--help | -h | help) usage && exit 0 ;;
+	*) wrong "there is no command \"$1\"" ;;
+	esac
+	shift
+	while [ $# -gt 0 ]; do
+		case $command:$1 in
+		*:--help | *:-h) usage && exit 0 ;;
+		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--kernel | shell:--iommu)
+			[ $# -gt 1 ] || wrong "$1 needs a value"
+			parse_value "$1" "$2"
+			shift
+			;;
+		bench:--quick) quick=1 ;;
+		bench:--compare) compare=1 ;;
+		test:--list) list=1 ;;
+		shell:--nvme) nvme=1 ;;
+		shell:--)
+			shift
+			[ $# -gt 0 ] || wrong "-- is followed by no command"
+			guest_command=("$@")
+			return
+			;;
+		*:-*) wrong "\"./run $command\" has no option \"$1\"" ;;
+		test:*) names+=("$1") ;;
+		*) wrong "\"./run $command\" takes no argument \"$1\"" ;;
+		esac
+		shift
+	done
+}
+
+parse_value() {
+	case $1 in
+	--mirror)
+		[[ $2 =~ ^https?://[^[:space:]]+$ ]] || wrong "--mirror takes an http or https URL, not \"$2\""
+		mirror=$2
+		;;
+	--kernel-source)
+		[ -r "$2" ] || wrong "--kernel-source: cannot read \"$2\""
+		[ -f "$2" ] || [ -f "$2/Makefile" ] || wrong "--kernel-source: \"$2\" is no kernel source tree"
+		kernel_source=$(readlink -f "$2")
+		;;
+	--jobs)
+		[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--jobs takes a positive number, not \"$2\""
+		jobs=$2
+		;;
+	--nic) one_of --nic "$2" mlx5 && nic=$2 ;;
+	--kernel) one_of --kernel "$2" stock patched lockdep kasan && flavour=$2 ;;
+	--iommu)
+		one_of --iommu "$2" pt passthrough translated
+		iommu=${2/passthrough/pt}
+		;;
+	esac
+}

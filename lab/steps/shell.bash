@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash disable=SC2154  # project, build and options come from run and options.bash
+# ./run shell
+
+check_shell() {
+	if [ ${#guest_command[@]} -eq 0 ] && { [ ! -t 0 ] || [ ! -t 1 ]; }; then
+		wrong "a shell needs a terminal; give a command: ./run shell -- COMMAND"
+	fi
+}
+
+run_shell() {
+	local arguments=(--name shell --kernel "$flavour" --iommu "$iommu" --nic "$nic") applied status=0
+	prepare "$flavour"
+	applied=$series
+	[ "$flavour" != stock ] || applied=none
+	arguments+=(--env SERIES="$applied")
+	[ -z "$nvme" ] || arguments+=(--nvme)
+	if [ ${#guest_command[@]} -gt 0 ]; then
+		start_job "$project/lab/guest/boot" "${arguments[@]}" -- "${guest_command[@]}" < /dev/null
+		wait "$job" || status=$?
+		forget_job "$job"
+		exit "$status"
+	fi
+	# The guest owns the terminal, Ctrl-C included; boot ends what it started.
+	trap '' INT
+	"$project/lab/guest/boot" "${arguments[@]}" {lock}>&- || status=$?
+	exit "$status"
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash disable=SC2154  # project, build and options come from run and options.bash
+# The steps that prepare a run, each with what it depends on.
+
+enter=("$project/lab/rootfs/enter")
+
+# Objects that a kernel of kernel/config takes, nearly: for the percentage only.
+KERNEL_OBJECTS=2000
+
+step_host() {
+	local missing
+	missing=$("$project/lab/steps/host-packages" --missing)
+	[ -z "$missing" ] || step host "host packages" "$(hash "$missing" "$RANDOM")" last_line \
+		"$project/lab/steps/host-packages" "$missing"
+}
+
+step_root() {
+	[ -e "$build/root" ] || rm -f "$build/stamps/root"
+	step root "root" "$(hash @lab/rootfs/build @lab/rootfs/packages)" last_line \
+		"$project/lab/rootfs/build" "$build/root" "$mirror"
+}
+
+source_identity() {
+	if [ -z "$kernel_source" ]; then
+		echo debian
+	elif [ -d "$kernel_source" ]; then
+		hash "$kernel_source" "$(find "$kernel_source" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort)"
+	else
+		hash "$kernel_source" "$(stat -c '%s %Y' "$kernel_source")"
+	fi
+}
+
+step_source() {
+	local series bases=() arguments=(build/kernel) binds=()
+	for series in kernel/*/series; do
+		[ ! -e "$series" ] || bases+=("$(basename "$(dirname "$series")")")
+	done
+	if [ -n "$kernel_source" ]; then
+		binds=(--bind "$kernel_source:/mnt/$(basename "$kernel_source")")
+		arguments+=("/mnt/$(basename "$kernel_source")")
+	fi
+	step source "kernel source" "$(hash @kernel/fetch "${bases[*]}" "$(source_identity)")" last_line \
+		"${enter[@]}" "${binds[@]}" -- kernel/fetch "${arguments[@]}"
+	base=$(< "$build/kernel/base")
+}
+
+step_patches() {
+	step patches "kernel patches" "$(hash @kernel/apply "@kernel/$base" "$(stamp_of source)")" last_line \
+		"${enter[@]}" -- kernel/apply "kernel/$base" build/kernel/src build/kernel/patched-src
+	series=$base-$(hash "@kernel/$base" | cut -c 1-8)
+}
+
+kernel_progress() {
+	local objects
+	objects=$(grep -cE '^  (CC|AS|LD|AR) ' "$1" 2> /dev/null) || true
+	objects=$((objects * 100 / KERNEL_OBJECTS))
+	printf '%d%%  %s' $((objects > 99 ? 99 : objects)) "$(last_line "$1")"
+}
+
+# step_kernel FLAVOUR
+step_kernel() {
+	local tree=build/kernel/patched-src after=patches fragments=()
+	if [ "$1" = stock ]; then
+		tree=build/kernel/src after=source
+	elif [ -e "kernel/$base/config" ]; then
+		fragments=("kernel/$base/config")
+	fi
+	step "kernel-$1" "kernel ($1)" "$(hash @kernel/build @kernel/config/base.config \
+		"@kernel/config/$1.config" "${fragments[@]/#/@}" "$(stamp_of "$after")")" kernel_progress \
+		"${enter[@]}" -- kernel/build "$1" "$tree" "build/kernel/$1" "$jobs" "${fragments[@]}"
+}
+
+ninja_progress() {
+	sed -nE 's/^\[([0-9]+)\/([0-9]+)\] (.*)/\1 \2 \3/p' "$1" 2> /dev/null | tail -n 1 |
+		awk '{ n = $1; of = $2; $1 = $2 = ""; printf "%d%% %s", n * 100 / of, $0 }'
+}
+
+step_rdma_core() {
+	step rdma-core "rdma-core" "$(hash @rdma-core-patches)" ninja_progress \
+		"${enter[@]}" -- rdma-core-patches/build build/rdma-core "$jobs"
+}
+
+step_programs() {
+	step programs "programs" "$(hash @CMakeLists.txt @lib @benchmarks @tests @lab/nic @lab/steps/build-programs \
+		"$(stamp_of source)")" ninja_progress \
+		"${enter[@]}" -- lab/steps/build-programs build/programs build/kernel/src "$jobs"
+}
+
+# prepare FLAVOUR...: all that a guest with these kernels needs
+prepare() {
+	local one
+	step_host
+	step_root
+	step_source
+	step_patches
+	for one in "$@"; do
+		step_kernel "$one"
+	done
+	step_programs
+}

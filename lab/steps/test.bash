@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash disable=SC2154  # project, build and options come from run and options.bash
+# ./run test: tests that need the same guest share a boot; every result goes into one file.
+
+# Beside the limits of the tests themselves.
+BOOT_SECONDS=300
+
+check_test() {
+	local name
+	plan=$(tests/run --list "${names[@]}") || exit 2
+	if [ "$list" = 1 ]; then
+		printf '%s\n' "$plan" | awk -F '\t' '{
+			need = $2 == "host" ? "host" : $2 ", " $3 ", " $4
+			printf "%-24s %-28s %s\n", $1, need, $6 }'
+		exit 0
+	fi
+	for name in "${names[@]}"; do
+		[ "$(printf '%s\n' "${names[@]}" | grep -cxF -- "$name")" = 1 ] || wrong "\"$name\" is named twice"
+	done
+}
+
+junit() {
+	"${enter[@]}" -- python3 lab/steps/junit.py "$@"
+}
+
+# run_group WHERE IOMMU KERNEL NAME...
+run_group() {
+	local where=$1 iommu=$2 kernel=$3 id=test-$1 round=0 limit missing one log
+	shift 3
+	[ "$where" = host ] || id=test-$kernel-$iommu
+	while [ $# -gt 0 ]; do
+		round=$((round + 1))
+		one=$id
+		[ "$round" = 1 ] || one=$id-$round
+		log=$build/log/$one.log
+		rm -f "$build/report/junit/$one.xml"
+		if [ "$where" = host ]; then
+			host_tests "$one" "$@"
+		else
+			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
+				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
+			guest_step "$one" "tests ($kernel, $iommu)" --kernel "$kernel" --iommu "$iommu" \
+				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" \
+				-- /project/tests/run-in-guest "$@"
+		fi
+		# A guest that failed is a failure of its own, even when its tests had all passed.
+		[ "$guest_status" != 125 ] || junit died "build/report/junit/$one-guest.xml" "guest-$one" \
+			"${log#"$project/"}"
+		missing=$(junit missing "build/report/junit/$one.xml" "$@")
+		[ -n "$missing" ] || break
+		# shellcheck disable=SC2086
+		set -- $missing
+		line "$id" "$1 ended with no result"
+		junit died "build/report/junit/$one-$1.xml" "$1" "${log#"$project/"}"
+		shift
+	done
+}
+
+host_tests() {
+	local log=$build/log/$1.log since=$SECONDS
+	export JUNIT=/project/build/report/junit/$1.xml PROGRAMS=/project/build/programs JOBS=$jobs
+	shift
+	[ "$terminal" = 1 ] || line "tests (host)" ...
+	ENTER_KEEP="JUNIT PROGRAMS JOBS" start_job "${enter[@]}" -- tests/run "$@" > "$log" 2>&1 < /dev/null
+	start_progress "tests (host)" "$log" last_line
+	guest_status=0
+	wait "$job" || guest_status=$?
+	end_job "$progress_job"
+	forget_job "$job"
+	line "tests (host)" "done in $(duration $((SECONDS - since)))"
+}
+
+run_test() {
+	local groups kernels where iommu kernel group_names status=0
+	groups=$(printf '%s\n' "$plan" | awk -F '\t' '{
+		key = $2 " " $3 " " $4
+		if (!(key in names)) order[n++] = key
+		names[key] = names[key] " " $1
+	} END { for (i = 0; i < n; i++) print order[i] names[order[i]] }')
+	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 == "guest" && !seen[$4]++ { print $4 }')
+	# shellcheck disable=SC2086
+	prepare $kernels
+	step_rdma_core
+	rm -rf "$build/report/junit" "$build/report/test.xml"
+	mkdir -p "$build/report/junit"
+	while read -r where iommu kernel group_names <&3; do
+		# shellcheck disable=SC2086
+		run_group "$where" "$iommu" "$kernel" $group_names
+	done 3<<< "$groups"
+	line all "done in $(duration "$SECONDS")"
+	junit merge build/report/junit build/report/test.xml || status=1
+	exit "$status"
+}
