@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Completion queues. The host arms with the consumer index it has reached; a queue that holds a
- * completion beyond that index (a solicited one, if armed for those only) raises its event at once,
- * else the next such completion does. One event for each arming.
+ * completion beyond that index and beyond what the last event told of (a solicited one, if armed
+ * for those only) raises its event at once, else the next such completion does. So each completion
+ * is told of once, also to a program that arms before it polls. Unverified on silicon, but the CQ
+ * context has a "last notified index", and programs that poll once for each event rely on it.
  */
 #include "device.h"
 
@@ -30,6 +32,7 @@ struct mlx5_cq {
 	bool overrun_ignored;
 	u16 moderation_count, moderation_period;
 	u32 producer, consumer; /* never wrapped by the queue's size */
+	u32 notified;		/* producer index at the last event */
 	u32 solicited;		/* producer index after the last solicited completion */
 	bool any_solicited;
 	enum armed armed;
@@ -74,6 +77,7 @@ static void raise_event(struct mlx5_cq *cq)
 	u32 data[7] = {};
 
 	cq->armed = ARMED_NOT;
+	cq->notified = cq->producer;
 	data[6] = htobe32(cq->cqn);
 	event_post_to(cq->dev, cq->eqn, EVENT_COMPLETION, 0, data, sizeof(data));
 }
@@ -154,13 +158,16 @@ void cq_doorbell(struct mlx5_device *dev, u32 command_and_index, u32 cqn)
 {
 	struct mlx5_cq *cq = cq_find(dev, cqn & INDEX_MASK);
 	bool solicited = command_and_index & DOORBELL_SOLICITED_ONLY;
+	u32 news;
 
 	if (!cq || cq->status != STATUS_OK)
 		return;
 	cq->consumer = command_and_index & INDEX_MASK;
 	cq->armed = solicited ? ARMED_SOLICITED : ARMED_NEXT;
-	if (solicited ? cq->any_solicited && beyond(cq->solicited, cq->consumer)
-		      : beyond(cq->producer, cq->consumer))
+	if (solicited && !cq->any_solicited)
+		return;
+	news = solicited ? cq->solicited : cq->producer;
+	if (beyond(news, cq->consumer) && beyond(news, cq->notified))
 		raise_event(cq);
 }
 
@@ -256,6 +263,7 @@ static enum command_status query_cq(struct mlx5_device *dev, struct command *cmd
 	FIELD(log_page_size, cq->buffer.page_shift - MLX5_PAGE_SHIFT);
 	FIELD(consumer_counter, cq->consumer & INDEX_MASK);
 	FIELD(producer_counter, cq->producer & INDEX_MASK);
+	FIELD(last_notified_index, cq->notified & INDEX_MASK);
 #undef FIELD
 	IFC_SET64(cqc, context, dbr_addr, cq->doorbell_record);
 	return COMMAND_OK;
