@@ -41,6 +41,16 @@ static int normalise_bdf(struct vfio_device *device, const char *text, struct er
 	return 0;
 }
 
+static int copy_name(const char *name, char *copy, size_t length)
+{
+	size_t needed = strlen(name) + 1;
+
+	if (needed > length)
+		return -ENAMETOOLONG;
+	memcpy(copy, name, needed);
+	return 0;
+}
+
 /* The last part of the link at /sys/bus/pci/devices/BDF/NAME. */
 static int read_link_name(const char *bdf, const char *name, char *target, size_t length)
 {
@@ -54,8 +64,7 @@ static int read_link_name(const char *bdf, const char *name, char *target, size_
 		return -errno;
 	link[n] = '\0';
 	base = strrchr(link, '/');
-	snprintf(target, length, "%s", base ? base + 1 : link);
-	return 0;
+	return copy_name(base ? base + 1 : link, target, length);
 }
 
 /* vfio-dev/ holds the VFIO device's name, whichever VFIO driver made it. */
@@ -73,8 +82,7 @@ static int vfio_name(const char *bdf, char *name, size_t length)
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(name, length, "%s", entry->d_name);
-		ret = 0;
+		ret = copy_name(entry->d_name, name, length);
 		break;
 	}
 	closedir(dir);
