@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static int error_vset(struct error *err, bool missing, int errnum, const char *f
 				 strerror(errnum), strerrorname_np(errnum) ?: "?");
 		err->missing = missing;
 	}
-	return -errnum;
+	return errnum > 0 ? -errnum : -EIO;
 }
 
 int error_set(struct error *err, int errnum, const char *format, ...)

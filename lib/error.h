@@ -25,8 +25,8 @@ struct error {
 
 /*
  * All take a NULL error. Both return -errnum, so that a caller can write
- * "return error_set(err, errno, ...)". The text of errnum is appended when it
- * is not 0; the result is then -errnum.
+ * "return error_set(err, errno, ...)", and append errnum's text. With an errnum
+ * of 0 nothing is appended and the result is -EIO: a failure never returns 0.
  */
 __attribute__((format(printf, 3, 4)))
 int error_set(struct error *err, int errnum, const char *format, ...);

@@ -124,6 +124,7 @@ int vfio_exporter_bar(struct vfio_exporter *exporter, unsigned int bar, struct v
 {
 	struct vfio_region_info region = { .argsz = sizeof(region), .index = bar };
 
+	*info = (struct vfio_bar){ 0 };
 	if (bar >= BAR_COUNT)
 		return error_set(err, EINVAL, "exporter %s: BAR %u is none of 0 to %d",
 				 exporter->device.bdf, bar, BAR_COUNT - 1);

@@ -34,7 +34,7 @@ static void missing_is_not_failed(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	assert_int_equal(error_missing(&err, 0, "there is no NIC"), 0);
+	assert_int_equal(error_missing(&err, 0, "there is no NIC"), -EIO);
 	assert_string_equal(err.text, "there is no NIC");
 	assert_int_equal(error_exit_status(&err), EXIT_STATUS_CANNOT_RUN);
 }
