@@ -49,17 +49,16 @@ runner_command() {
 
 	read -ra words <<< "${COMMAND[$1]}"
 	shift
-	case ${words[0]} in
-	*.sh | *.py)
-		program=$TESTS/${words[0]} ;;
-	*)
+	if [[ -f $TESTS/${words[0]} && -x $TESTS/${words[0]} ]]; then
+		program=$TESTS/${words[0]}
+	else
 		program=$BUILD/tests/${words[0]}
 		if [[ ! -x $program ]]; then
 			echo "1..0 # SKIP ${words[0]} was not built: the build's configuration says what it lacked"
 			return 4
 		fi
-		words+=("$@") ;;
-	esac
+		words+=("$@")
+	fi
 	"$program" "${words[@]:1}"
 }
 

@@ -10,7 +10,7 @@
 static void serves_once_memory_is_on(void **state)
 {
 	struct fixture *fixture = *state;
-	struct ioas ioas;
+	struct ioas ioas = { .fd = -1 };
 	int dmabuf;
 
 	must(ioas_open(&ioas));
@@ -26,7 +26,7 @@ static void serves_once_memory_is_on(void **state)
 static void does_not_outlive_the_device(void **state)
 {
 	struct fixture *fixture = *state;
-	struct ioas ioas;
+	struct ioas ioas = { .fd = -1 };
 	int dmabuf;
 
 	must(ioas_open(&ioas));
