@@ -83,7 +83,6 @@ line() {
 # progress TITLE LOG FUNCTION
 progress() {
 	local title=$1 log=$2 function=$3 since=$SECONDS text columns
-	columns=$(stty size < /dev/tty 2> /dev/null | cut -d ' ' -f 2) || columns=100
 	trap - EXIT
 	trap 'exit 0' TERM
 	if [ "$terminal" = 0 ]; then
@@ -91,6 +90,7 @@ progress() {
 			line "$title" "$(duration $((SECONDS - since))): $("$function" "$log")"
 		done
 	fi
+	columns=$(stty size <&2 | cut -d ' ' -f 2)
 	while :; do
 		text=$(printf '%-26s %s  %s' "$title" "$(duration $((SECONDS - since)))" \
 			"$("$function" "$log")")
