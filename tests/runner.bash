@@ -19,11 +19,22 @@ runner_read_manifest() {
 	done < "$TESTS/manifest"
 }
 
+# NAME@KERNEL is the guest test NAME on another kernel than its own.
+runner_add_variant() {
+	local base=${1%@*} kernel=${1#*@}
+
+	[[ ${WHERE[$base]:-} == guest && $kernel =~ ^(stock|patched|lockdep|kasan)$ ]] || return 0
+	# shellcheck disable=SC2034
+	WHERE[$1]=guest IOMMU[$1]=${IOMMU[$base]} KERNEL[$1]=$kernel
+	SECONDS_OF[$1]=${SECONDS_OF[$base]} COMMAND[$1]=${COMMAND[$base]} DESCRIPTION[$1]=${DESCRIPTION[$base]}
+}
+
 # A name that nobody has ends the program.
 runner_check_names() {
 	local name
 
 	for name in "$@"; do
+		[[ $name != *@* ]] || runner_add_variant "$name"
 		if [[ -z ${COMMAND[$name]:-} ]]; then
 			echo "$0: there is no test \"$name\" (--list shows those that are there)" >&2
 			exit 2
@@ -42,6 +53,16 @@ runner_programs() {
 	return 1
 }
 
+# A test that cannot run here is skipped on metal; the lab lacks nothing, so there it fails.
+runner_lack() {
+	if [[ -n ${LAB_KERNEL:-} ]]; then
+		echo "Bail out! $1"
+		return 1
+	fi
+	echo "1..0 # SKIP $1"
+	return 4
+}
+
 # Prints TAP. $1: name, the rest: more arguments for the command.
 runner_command() {
 	local -a words
@@ -54,8 +75,12 @@ runner_command() {
 	else
 		program=$BUILD/tests/${words[0]}
 		if [[ ! -x $program ]]; then
-			echo "1..0 # SKIP ${words[0]} was not built: the build's configuration says what it lacked"
-			return 4
+			runner_lack "${words[0]} was not built: the build's configuration says what it lacked"
+			return
+		fi
+		if [[ -z ${EXPORTER:-} ]]; then
+			runner_lack "no PCI function is bound to vfio-pci: bind one, or say EXPORTER=BDF"
+			return
 		fi
 		words+=("$@")
 	fi
@@ -72,6 +97,7 @@ runner_run() {
 	[[ -n $device ]] && arguments+=(--ib-dev "$device")
 	BUILD=$(runner_programs)
 	export BUILD TESTS
+	export -f runner_lack
 	export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONUNBUFFERED=1
 	RUNNER_SCRATCH=$(mktemp -d)
 	trap 'rm -rf "$RUNNER_SCRATCH"' EXIT
@@ -92,7 +118,7 @@ runner_run() {
 runner_limited() {
 	# shellcheck disable=SC2016  # for the inner shell to expand
 	timeout --kill-after=10 "${SECONDS_OF[$1]}" bash -c '
-		. "$TESTS/runner.bash"; runner_read_manifest; runner_command "$@"' "$0" "$@"
+		. "$TESTS/runner.bash"; runner_read_manifest; runner_check_names "$1"; runner_command "$@"' "$0" "$@"
 }
 
 # Whoever reads it never sees half of it.

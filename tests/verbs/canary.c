@@ -264,7 +264,7 @@ static void map_witness(struct canary *canary)
 	if (!witness_map(vfio_exporter_bdf(fixture->exporter), test_options.bar, test_options.offset,
 			 fixture->size, fixture->window, &address, &test_error))
 		canary->witness = address;
-	else if (test_error.missing)
+	else if (test_error.missing && !test_in_lab())
 		print_message("# %s\n", test_error.text);
 	else
 		fail_msg("%s", test_error.text);
