@@ -119,6 +119,7 @@ struct requester {
 	struct send_wqe wqe;
 	bool active; /* wqe is being worked off */
 	bool gate_passed;
+	bool lost;	  /* the rest of an unreliable message goes nowhere */
 	bool atomic_done; /* executed at the responder, atomic_old not stored yet */
 	u64 atomic_old;
 	u64 moved;

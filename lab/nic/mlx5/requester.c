@@ -312,7 +312,7 @@ static enum step move_packet(struct mlx5_qp *qp, struct mlx5_qp *peer, struct pa
 	/* An unreliable connection neither waits for a peer nor hears of its troubles. */
 	if (!peer && qp->service != SERVICE_UC)
 		return nobody_answers(qp);
-	if (peer) {
+	if (peer && !requester->lost) {
 		response = deliver(qp, peer, packet);
 		if (response == RESPONSE_WAIT)
 			return STEP_BLOCKED;
@@ -499,6 +499,7 @@ static bool requester_fetch(struct mlx5_qp *qp)
 	++*qp->dev->count.wqes;
 	requester->active = true;
 	requester->gate_passed = false;
+	requester->lost = false;
 	requester->atomic_done = false;
 	requester->moved = 0;
 	requester->rnr_left = qp->rnr_retry;

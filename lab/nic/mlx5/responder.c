@@ -162,11 +162,13 @@ void qp_fault_resumed(struct mlx5_device *dev, struct mlx5_qp *qp, enum fault_si
 					  refuse(qp, RESPONSE_NAK_ACCESS);
 	if (!waiter || waiter->requester.block != BLOCK_REMOTE)
 		return;
-	if (waiter->service == SERVICE_UC)
+	if (waiter->service == SERVICE_UC) {
+		waiter->requester.lost = true;
 		requester_wake(waiter);
-	else
-		requester_fail(waiter, nak == RESPONSE_NAK_ACCESS ? SYNDROME_REMOTE_ACCESS :
-								     SYNDROME_REMOTE_OP);
+		return;
+	}
+	requester_fail(waiter, nak == RESPONSE_NAK_ACCESS ? SYNDROME_REMOTE_ACCESS :
+							     SYNDROME_REMOTE_OP);
 }
 
 /* For XRC the packet names the shared queue, and the queue's PD is the one that counts. */
