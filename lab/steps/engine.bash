@@ -151,8 +151,9 @@ guest_step() {
 	local name=$1 title=$2 log=$build/log/$1.log since=$SECONDS
 	shift 2
 	[ "$terminal" = 1 ] || line "$title" ...
+	# The reader is started while standard error is still the run's own.
 	start_job "$project/lab/guest/boot" --name "$name" --ready-fd 8 "$@" \
-		> "$log" 2>&1 < /dev/null 8> >(trap - EXIT && boot_line)
+		8> >(trap - EXIT && boot_line) > "$log" 2>&1 < /dev/null
 	start_progress "$title" "$log" last_line
 	guest_status=0
 	wait "$job" || guest_status=$?
