@@ -175,6 +175,7 @@ static void round_of_reset(struct canary *canary)
 {
 	struct fixture *fixture = canary->fixture;
 	uint64_t faults;
+	int parked;
 
 	canary->rounds++;
 	start_writing(canary);
@@ -182,9 +183,12 @@ static void round_of_reset(struct canary *canary)
 	must(vfio_exporter_reset(fixture->exporter, &test_error));
 	take_snapshot(canary);
 	/* Every writer's next access has run into a missing translation. */
-	must(lab_wait_faults(fixture->lab, faults + writer_count, &test_error));
+	parked = lab_wait_faults(fixture->lab, faults + writer_count, &test_error);
 	compare_with_snapshot(canary, canary->witness);
 	look_for_young_words(canary, (const volatile uint64_t *)canary->witness);
+	if (parked)
+		report(canary);
+	must(parked);
 	must(lab_release_faults(fixture->lab, &test_error));
 	must(writers_wait_completed(canary->writers, writer_count, 1, &test_error));
 	must(writers_park(canary->writers, writer_count, &test_error));
