@@ -165,6 +165,11 @@ static const struct pci_device_config device_config = {
 	.msix_pba_offset = MSIX_PBA_OFFSET,
 };
 
+const struct pci_device_ops *mlx5_device_ops(void)
+{
+	return &device_ops;
+}
+
 static void on_release(void *opaque, const char *operation, uint64_t ticket)
 {
 	struct mlx5_device *dev = opaque;
@@ -234,8 +239,9 @@ static json_t *control_state(void *opaque, const json_t *request)
 	struct mlx5_device *dev = opaque;
 
 	(void)request;
-	return json_pack("{s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "initialised",
-			 dev->hca->initialised, "fatal", dev->hca->fatal_syndrome != 0, "odp_scheme",
+	return json_pack("{s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
+			 "initialised", dev->hca->initialised, "fatal",
+			 dev->hca->fatal_syndrome != 0, "odp_scheme",
 			 dev->transport_faults ? "transport" : "memory", "eqs",
 			 id_table_count(dev->eqs), "cqs", id_table_count(dev->cqs), "qps",
 			 id_table_count(dev->qps), "srqs", id_table_count(dev->srqs), "mkeys",
@@ -258,10 +264,11 @@ static json_t *control_mkey(void *opaque, const json_t *request)
 		return control_error("there is no memory key 0x%llx",
 				     (unsigned long long)json_integer_value(number));
 	return json_pack("{s:I, s:i, s:b, s:i, s:i, s:I, s:I, s:i, s:I, s:I}", "key",
-			 (json_int_t)memory_key_number(key), "mode", (int)key->mode, "free", key->free,
-			 "pd", (int)key->pd, "qpn", (int)key->qpn, "start", (json_int_t)key->start,
-			 "length", (json_int_t)key->length, "log_page_size", (int)key->log_page_size,
-			 "entries", (json_int_t)key->octowords * 2, "present",
+			 (json_int_t)memory_key_number(key), "mode", (int)key->mode, "free",
+			 key->free, "pd", (int)key->pd, "qpn", (int)key->qpn, "start",
+			 (json_int_t)key->start, "length", (json_int_t)key->length,
+			 "log_page_size", (int)key->log_page_size, "entries",
+			 (json_int_t)key->octowords * 2, "present",
 			 (json_int_t)memory_key_present(key));
 }
 
@@ -270,8 +277,8 @@ static json_t *control_fatal(void *opaque, const json_t *request)
 	json_t *syndrome = json_object_get(request, "syndrome");
 	struct mlx5_device *dev = opaque;
 
-	dev->hca->fatal_syndrome =
-		json_is_integer(syndrome) ? (u8)json_integer_value(syndrome) : DEFAULT_FATAL_SYNDROME;
+	dev->hca->fatal_syndrome = json_is_integer(syndrome) ? (u8)json_integer_value(syndrome)
+							     : DEFAULT_FATAL_SYNDROME;
 	mlx5_log(dev, "fatal by request: health syndrome 0x%x", dev->hca->fatal_syndrome);
 	return json_object();
 }

@@ -36,6 +36,8 @@ struct mlx5_options {
 struct mlx5_device *mlx5_device_new(const struct mlx5_options *options, struct counters *counters,
 				    struct knobs *knobs, struct ev_loop *loop);
 void mlx5_device_free(struct mlx5_device *dev);
+/* What the PCI function calls; for those who drive a device without a socket. */
+const struct pci_device_ops *mlx5_device_ops(void);
 /* "state", "mkey", "fatal" */
 void mlx5_device_control(struct mlx5_device *dev, struct control *control);
 /* TEARDOWN_HCA: as a reset, but the command interface and the capabilities stay. */

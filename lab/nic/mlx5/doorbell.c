@@ -11,7 +11,7 @@
 #define INIT_SEGMENT_BYTES (2 * MLX5_PAGE_SIZE)
 #define COMMAND_INTERFACE_REVISION 5
 #define FW_RESET_SUPPORTED (1u << 30)
-#define REQUEST_FOR_RESET 0x80
+#define REQUEST_FOR_RESET 0x80u
 
 enum init_segment {
 	INIT_FW_REVISION = 0x0,
@@ -35,7 +35,7 @@ enum uar {
 	UAR_SEND = 0x800,
 };
 
-/* Send doorbell registers; the rest of each is room for a work request, which is read from memory. */
+/* Send doorbells. The rest of each is room for a work request, which is read from memory. */
 #define UAR_SEND_STRIDE 0x100
 
 u64 mlx5_clock(void)

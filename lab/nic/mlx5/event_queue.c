@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Event queues. An interrupt is raised only for an armed queue, and raising it disarms: the host
- * arms again with the consumer index it has reached, and gets an interrupt at once if there is more.
- * Events for a full queue are lost, the queue's state then says so.
+ * arms again with the consumer index it has reached, and gets an interrupt at once if there is
+ * more. Events for a full queue are lost, the queue's state then says so.
  */
 #include "device.h"
 

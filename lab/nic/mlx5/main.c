@@ -11,8 +11,8 @@
 #define DEFAULT_GUID 0x0200000000000100ull
 
 static const char usage[] =
-	"usage: nic-mlx5 --socket PATH --control PATH [--log FILE] [--odp-scheme memory|transport]\n"
-	"                [--guid HEX] [--keep] [--help]\n"
+	"usage: nic-mlx5 --socket PATH --control PATH [--log FILE]\n"
+	"                [--odp-scheme memory|transport] [--guid HEX] [--keep] [--help]\n"
 	"\n"
 	"  --socket PATH      vfio-user socket, for QEMU's vfio-user-pci\n"
 	"  --control PATH     control socket: counters and knobs, one JSON object a line\n"

@@ -89,7 +89,7 @@ void id_table_for_each(struct id_table *table, void (*fn)(void *object, void *op
 		       void *opaque);
 u32 id_table_count(struct id_table *table);
 
-/* ---- queue_buffer.c: a queue's memory, given as a list of pages ------------------------------ */
+/* ---- queue_buffer.c: a queue's memory, given as a list of pages ----------------------------- */
 
 struct queue_buffer {
 	u64 *pages; /* bus addresses */
@@ -109,7 +109,7 @@ int queue_buffer_read(struct mlx5_device *dev, const struct queue_buffer *buffer
 int queue_buffer_publish(struct mlx5_device *dev, const struct queue_buffer *buffer, u64 offset,
 			 const void *data, size_t len, size_t tail);
 
-/* ---- device.c --------------------------------------------------------------------------------- */
+/* ---- device.c ------------------------------------------------------------------------------- */
 
 struct mlx5_counters {
 	u64 *commands, *commands_failed, *doorbells, *umrs, *umrs_failed, *cqes, *eqes, *interrupts;
@@ -147,7 +147,7 @@ void mlx5_log(struct mlx5_device *dev, const char *format, ...)
 /* All objects gone, as after FLR or TEARDOWN_HCA; DMA maps stay. */
 void mlx5_device_reset(struct mlx5_device *dev);
 
-/* ---- command.c: a command handler gets whole mailboxes ---------------------------------------- */
+/* ---- command.c: a command handler gets whole mailboxes -------------------------------------- */
 
 struct command {
 	u16 opcode, op_mod, uid;
@@ -175,7 +175,7 @@ extern const struct command_entry page_fault_commands[];
 extern const struct command_entry qp_commands[];	/* data path side */
 extern const struct command_entry srq_commands[];	/* data path side */
 
-/* ---- event_queue.c ------------------------------------------------------------------------------ */
+/* ---- event_queue.c -------------------------------------------------------------------------- */
 
 enum event_type {
 	EVENT_COMPLETION = 0x00,
@@ -203,7 +203,7 @@ void event_post_to(struct mlx5_device *dev, u32 eqn, u8 type, u8 subtype, const 
 void event_post_qp(struct mlx5_device *dev, u8 type, u32 qpn, u8 queue_type);
 void event_post_srq(struct mlx5_device *dev, u8 type, u32 srqn);
 
-/* ---- completion_queue.c -------------------------------------------------------------------------- */
+/* ---- completion_queue.c --------------------------------------------------------------------- */
 
 struct mlx5_cq *cq_find(struct mlx5_device *dev, u32 cqn);
 /* How many queues name the CQ; DESTROY_CQ of a CQ in use is RESOURCE_BUSY. */
@@ -217,7 +217,7 @@ void cq_put(struct mlx5_cq *cq);
 void cq_post(struct mlx5_device *dev, struct mlx5_cq *cq, u8 cqe[64], bool solicited);
 void cq_doorbell(struct mlx5_device *dev, u32 command_and_index, u32 cqn);
 
-/* ---- memory_key.c ------------------------------------------------------------------------------------ */
+/* ---- memory_key.c --------------------------------------------------------------------------- */
 
 enum access_kind {
 	ACCESS_LOCAL_READ,
@@ -276,7 +276,7 @@ enum access_result memory_key_atomic(struct mlx5_device *dev, const struct acces
  */
 bool memory_key_invalidate(struct mlx5_device *dev, u32 key, u32 pd, u32 qpn);
 
-/* ---- umr.c: UMR work requests and what local-invalidate and bind become -------------------------------- */
+/* ---- umr.c: UMR work requests and what local-invalidate and bind become --------------------- */
 
 /*
  * wqe: the whole WQE (control segment first). qp_pd and qpn are those of the posting QP;
@@ -286,7 +286,7 @@ bool memory_key_invalidate(struct mlx5_device *dev, u32 key, u32 pd, u32 qpn);
 enum cqe_syndrome umr_execute(struct mlx5_device *dev, const u8 *wqe, size_t len, u32 qp_pd,
 			      u32 qpn, bool privileged);
 
-/* ---- page_fault.c: memory and transport scheme ------------------------------------------------------------ */
+/* ---- page_fault.c: memory and transport scheme ---------------------------------------------- */
 
 enum fault_side { FAULT_REQUESTER, FAULT_RESPONDER };
 
@@ -311,7 +311,7 @@ void page_fault_raise(struct mlx5_device *dev, struct mlx5_qp *qp, u32 qpn,
 /* The QP goes away or is reset: its outstanding faults no longer resume anything. */
 void page_fault_forget(struct mlx5_device *dev, u32 qpn);
 
-/* ---- qp.c and the data path ---------------------------------------------------------------------------------- */
+/* ---- qp.c and the data path ----------------------------------------------------------------- */
 
 struct mlx5_qp *qp_find(struct mlx5_device *dev, u32 qpn);
 /* For the id tables of QPs, SRQs and multicast members (numbers of QPs start at 0x40 or later). */
@@ -324,7 +324,7 @@ void qp_fault_resumed(struct mlx5_device *dev, struct mlx5_qp *qp, enum fault_si
 /* A doorbell of the send queue; the receive and SRQ counters are read from doorbell records. */
 void qp_send_doorbell(struct mlx5_device *dev, u32 qpn, const u8 *data, unsigned int size);
 
-/* ---- scheduler.c: QPs with work, round robin, timers (RNR, retry) --------------------------------------------- */
+/* ---- scheduler.c: QPs with work, round robin, timers (RNR, retry) --------------------------- */
 
 struct qp_scheduler *scheduler_new(struct mlx5_device *dev);
 void scheduler_free(struct qp_scheduler *scheduler);
