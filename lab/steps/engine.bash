@@ -36,7 +36,7 @@ stop_jobs() {
 		wait "$job" 2> /dev/null || true
 	done
 	jobs_running=()
-	[ "$terminal" = 0 ] || printf '\033[?25h' >&2
+	[ "$terminal" = 0 ] || echo >&2
 }
 
 # start_job COMMAND...: sets job
