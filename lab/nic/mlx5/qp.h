@@ -195,7 +195,7 @@ struct mlx5_srq {
 	bool broken;
 };
 
-/* ---- work_queue.c ----------------------------------------------------------------------------- */
+/* ---- work_queue.c ---------------------------------------------------------------------------- */
 
 /* Send and receive counters as the host wrote them. -EFAULT if the record is not mapped. */
 int doorbell_record_read(struct mlx5_device *dev, u64 address, u16 *counter);
@@ -216,7 +216,7 @@ enum access_result segments_access(struct mlx5_device *dev, const struct data_se
 				   u32 count, u64 offset, void *data, u32 len, u64 remaining,
 				   bool write, u32 pd, struct access_fault *fault);
 
-/* ---- requester.c -------------------------------------------------------------------------------- */
+/* ---- requester.c ----------------------------------------------------------------------------- */
 
 /* One slice; true if it could go on at once. */
 bool requester_run(struct mlx5_qp *qp);
@@ -230,7 +230,7 @@ void requester_reset(struct mlx5_qp *qp);
 void send_completion(struct mlx5_qp *qp, u8 opcode, u16 index, u32 bytes, bool solicited);
 void send_error_completion(struct mlx5_qp *qp, u8 opcode, u16 index, enum cqe_syndrome syndrome);
 
-/* ---- responder.c --------------------------------------------------------------------------------- */
+/* ---- responder.c ----------------------------------------------------------------------------- */
 
 enum response {
 	RESPONSE_ACK,
@@ -263,7 +263,7 @@ struct mlx5_qp *responder_find(struct mlx5_qp *initiator);
 void responder_stop(struct mlx5_qp *qp);
 void responder_reset(struct mlx5_qp *qp);
 
-/* ---- receive.c ------------------------------------------------------------------------------------ */
+/* ---- receive.c ------------------------------------------------------------------------------- */
 
 enum receive_status {
 	RECEIVE_TAKEN,
@@ -290,7 +290,7 @@ void receive_error_completion(struct mlx5_qp *qp, const struct receive_wqe *rece
 /* Up to max receive work requests of a QP in error. False when none is left for now. */
 bool receive_flush(struct mlx5_qp *qp, u32 max);
 
-/* ---- ud.c, multicast.c -------------------------------------------------------------------------------- */
+/* ---- ud.c, multicast.c ----------------------------------------------------------------------- */
 
 /* The whole message at once. SYNDROME_NONE, or NOT_PRESENT with the fault filled. */
 enum access_result ud_send(struct mlx5_qp *qp, const struct send_wqe *wqe,
@@ -301,13 +301,13 @@ void multicast_forget(struct mlx5_device *dev, u32 qpn);
 void multicast_deliver(struct mlx5_device *dev, const u8 gid[16],
 		       void (*deliver)(struct mlx5_qp *qp, void *opaque), void *opaque);
 
-/* ---- srq.c ------------------------------------------------------------------------------------------------ */
+/* ---- srq.c ----------------------------------------------------------------------------------- */
 
 struct mlx5_srq *srq_find(struct mlx5_device *dev, u32 srqn);
 /* The entry index of the next posted work request. */
 enum receive_status srq_take(struct mlx5_srq *srq, u16 *index, u8 *wqe, size_t *len);
 
-/* ---- qp_state.c ---------------------------------------------------------------------------------------------- */
+/* ---- qp_state.c ------------------------------------------------------------------------------ */
 
 enum command_status qp_modify(struct mlx5_device *dev, struct command *cmd);
 enum command_status qp_query(struct mlx5_device *dev, struct command *cmd);
@@ -320,7 +320,7 @@ bool qp_flush(struct mlx5_qp *qp);
 /* Something that leaves no way to go on: asynchronous event and error state. */
 void qp_fatal(struct mlx5_qp *qp, const char *why);
 
-/* ---- scheduler.c ------------------------------------------------------------------------------------------------ */
+/* ---- scheduler.c ----------------------------------------------------------------------------- */
 
 bool schedule_attach(struct mlx5_qp *qp);
 void schedule_detach(struct mlx5_qp *qp);

@@ -422,8 +422,8 @@ static const char *operation_name(u8 opcode)
 
 /*
  * Knobs act once on a work request, before anything of it is done. A dropped packet costs one
- * timeout and is sent again, if the connection is a reliable one; a dropped change of a key is never
- * answered, like one that a dead device was asked for.
+ * timeout and is sent again, if the connection is a reliable one; a dropped change of a key is
+ * never answered, like one that a dead device was asked for.
  */
 static enum step pass_gate(struct mlx5_qp *qp)
 {

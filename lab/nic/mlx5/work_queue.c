@@ -120,7 +120,8 @@ static bool parse_gather_list(struct send_wqe *wqe, size_t offset)
 			segment->inline_data = raw + 4;
 			if (offset + 4 + segment->length > wqe->bytes)
 				return false;
-			offset += (4 + segment->length + WQE_SEGMENT - 1) & ~(size_t)(WQE_SEGMENT - 1);
+			offset += (4 + segment->length + WQE_SEGMENT - 1) / WQE_SEGMENT *
+				  WQE_SEGMENT;
 		} else {
 			segment->key = load32(raw + 4);
 			segment->va = load64(raw + 8);
