@@ -269,7 +269,7 @@ static json_t *control_mkey(void *opaque, const json_t *request)
 			 (json_int_t)key->start, "length", (json_int_t)key->length,
 			 "log_page_size", (int)key->log_page_size, "entries",
 			 (json_int_t)key->octowords * 2, "present",
-			 (json_int_t)memory_key_present(key));
+			 (json_int_t)key->present);
 }
 
 static json_t *control_fatal(void *opaque, const json_t *request)

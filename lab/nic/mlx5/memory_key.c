@@ -388,6 +388,24 @@ bool memory_key_invalidate(struct mlx5_device *dev, u32 number, u32 pd, u32 qpn)
 	return true;
 }
 
+static void store_entry(struct mlx5_mkey *key, u64 index, u64 entry)
+{
+	u64 *slot = &key->translation[index], address = entry & MTT_ADDRESS;
+
+	if (key->mode == MKEY_MTT) {
+		key->present += !!(entry & MTT_PRESENT) - !!(*slot & MTT_PRESENT);
+		if (entry & MTT_PRESENT) {
+			key->lowest = MIN(key->lowest, address);
+			key->highest = MAX(key->highest, address);
+		}
+		if (!key->present) {
+			key->lowest = ~0ull;
+			key->highest = 0;
+		}
+	}
+	*slot = entry;
+}
+
 bool memory_key_load(struct mlx5_mkey *key, u64 octoword, const void *entries, u32 octowords,
 		     u64 set_bits)
 {
@@ -401,29 +419,11 @@ bool memory_key_load(struct mlx5_mkey *key, u64 octoword, const void *entries, u
 			return false;
 	}
 	for (u64 i = 0; i < octowords * 2ull; i++) {
-		u64 entry = ifc_get64(entries, i * 64), address = entry & MTT_ADDRESS;
+		u64 entry = ifc_get64(entries, i * 64);
 
-		if (key->mode == MKEY_MTT) {
-			entry |= set_bits;
-			if (entry & (MTT_READ | MTT_WRITE)) {
-				key->lowest = MIN(key->lowest, address);
-				key->highest = MAX(key->highest, address);
-			}
-		}
-		key->translation[octoword * 2 + i] = entry;
+		store_entry(key, octoword * 2 + i, key->mode == MKEY_MTT ? entry | set_bits : entry);
 	}
 	return true;
-}
-
-u32 memory_key_present(const struct mlx5_mkey *key)
-{
-	u32 present = 0;
-
-	if (key->mode != MKEY_MTT || !key->translation)
-		return 0;
-	for (u64 i = 0; i < key->octowords * 2ull; i++)
-		present += !!(key->translation[i] & (MTT_READ | MTT_WRITE));
-	return present;
 }
 
 void memory_key_destroy(void *object)
@@ -463,7 +463,7 @@ static bool points_into(const struct mlx5_mkey *key, const struct window *window
 	for (u64 i = 0; i < key->octowords * 2ull; i++) {
 		u64 entry = key->translation[i], address = entry & MTT_ADDRESS;
 
-		if (entry & (MTT_READ | MTT_WRITE) && address <= last && address >= first)
+		if (entry & MTT_PRESENT && address <= last && address >= first)
 			return true;
 	}
 	return false;
@@ -474,7 +474,7 @@ static void check_window(void *object, void *opaque)
 	struct window *window = opaque;
 	struct mlx5_mkey *key = object;
 
-	if (key->free || key->mode != MKEY_MTT || !key->translation || !points_into(key, window))
+	if (key->free || !key->present || !points_into(key, window))
 		return;
 	(*window->dev->count.stale_keys)++;
 	mlx5_log(window->dev, "key 0x%x still maps [0x%llx, +0x%llx), which went away",

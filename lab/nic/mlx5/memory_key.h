@@ -19,6 +19,7 @@ enum mkey_mode {
 };
 
 enum { MTT_READ = 1 << 0, MTT_WRITE = 1 << 1 };
+#define MTT_PRESENT ((u64)(MTT_READ | MTT_WRITE))
 #define MTT_ADDRESS (~0xfffull)
 
 struct mlx5_mkey {
@@ -38,8 +39,11 @@ struct mlx5_mkey {
 	 * as long as nothing was loaded.
 	 */
 	u64 *translation;
-	/* Lowest and highest page that an MTT was ever loaded with. */
-	u64 lowest, highest;
+	/*
+	 * Present MTTs, and bounds of where they point, so that an unmap by the host costs little
+	 * for keys that it does not concern.
+	 */
+	u64 present, lowest, highest;
 };
 
 struct mlx5_mkey *memory_key_find(struct mlx5_device *dev, u32 index);
@@ -50,7 +54,5 @@ static inline u32 memory_key_number(const struct mlx5_mkey *key)
 /* Entries from the host's big-endian list. False when out of memory or beyond the table. */
 bool memory_key_load(struct mlx5_mkey *key, u64 octoword, const void *entries, u32 octowords,
 		     u64 set_bits);
-/* How many MTTs are present, for the state shown to a test. */
-u32 memory_key_present(const struct mlx5_mkey *key);
 
 #endif

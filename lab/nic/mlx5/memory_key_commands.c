@@ -55,7 +55,7 @@ static enum command_status create_mkey(struct mlx5_device *dev, struct command *
 	key->start = IFC_GET64(mkc, context, start_addr);
 	key->length = IFC_GET64(mkc, context, len);
 	/* Without "page access" the list is plain addresses, all present. */
-	set_bits = IFC_GET(create_mkey_in, cmd->in, pg_access) ? 0 : MTT_READ | MTT_WRITE;
+	set_bits = IFC_GET(create_mkey_in, cmd->in, pg_access) ? 0 : MTT_PRESENT;
 	if (given && !memory_key_load(key, 0, cmd->in + header, given, set_bits)) {
 		memory_key_destroy(key);
 		return COMMAND_NO_RESOURCES;
