@@ -100,6 +100,10 @@ void requester_reset(struct mlx5_qp *qp)
 	requester->ticket = 0;
 }
 
+/*
+ * Whatever the service, the whole QP goes to error: that an unreliable or datagram QP could keep
+ * its receive side alive (the SQER state) is not modelled.
+ */
 void requester_fail(struct mlx5_qp *qp, enum cqe_syndrome syndrome)
 {
 	struct requester *requester = &qp->requester;

@@ -191,12 +191,42 @@ static void test_late_answer(void **state)
 	assert_null(host_poll(&world->cq_a));
 }
 
+/* An unreliable sender hears of nothing; what it sends next arrives. */
+static void test_unreliable(void **state)
+{
+	struct world *world = *state;
+	struct host_qp_options options = { .service = SERVICE_UC, .cq = &world->cq_a };
+	struct fault fault;
+	u8 *wqe;
+
+	assert_int_equal(host_new_qp(world->host, &world->a, &options), COMMAND_OK);
+	options.cq = &world->cq_b;
+	assert_int_equal(host_new_qp(world->host, &world->b, &options), COMMAND_OK);
+	host_connect_pair(&world->a, &world->b, &path);
+	write_to_peer(world, WQE_RDMA_WRITE, world->present, world->missing);
+	fault = take_fault(world->host);
+	answer(world->host, &fault, true);
+	expect(&world->cq_a, CQE_REQUEST, 0);
+	assert_int_equal(host_state(&world->b), QP_RTS);
+	/* Nowhere to receive it: lost as well. */
+	for (u32 i = 0; i < 2; i++) {
+		if (i)
+			host_post_receive(&world->b, world->to, 32768, world->present);
+		wqe = host_wqe(&world->a, WQE_SEND, 2, true);
+		host_put_data(wqe + 16, world->from, world->host, 10000, world->present);
+		host_ring(&world->a);
+		expect(&world->cq_a, CQE_REQUEST, 0);
+	}
+	expect(&world->cq_b, CQE_RECEIVE_SEND, 0);
+	assert_null(host_poll(&world->cq_b));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_remote),  TEST(test_local),	    TEST(test_receive),
-		TEST(test_others_go_on), TEST(test_late_answer),
+		TEST(test_others_go_on), TEST(test_late_answer), TEST(test_unreliable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
