@@ -86,9 +86,22 @@ static void dereg_with_writes_under_way(void **state)
 	must_write_through(fixture, 2);
 }
 
+static void must_destroy_qp(struct verbs_qp *qp)
+{
+	assert_int_equal(ibv_destroy_qp(qp->qp), 0);
+	qp->qp = NULL;
+}
+
+static void must_destroy_pair(struct fixture *fixture)
+{
+	must_destroy_qp(&fixture->pair.initiator);
+	must_destroy_qp(&fixture->pair.responder);
+	verbs_pair_destroy(&fixture->pair);
+}
+
 static void replace_pair(struct fixture *fixture)
 {
-	verbs_pair_destroy(&fixture->pair);
+	must_destroy_pair(fixture);
 	must(verbs_pair_create(&fixture->peer, NULL, &fixture->pair, &test_error));
 }
 
@@ -136,10 +149,12 @@ static void context_closed_while_revoked(void **state)
 	must_write_through(fixture, 1);
 	fixture_revoke(fixture);
 	post_writes(fixture, 4);
-	verbs_pair_destroy(&fixture->pair);
+	must_destroy_pair(fixture);
 	assert_int_equal(ibv_dereg_mr(fixture->mr), 0);
 	fixture->mr = NULL;
 	verbs_buffer_free(&fixture->buffer);
+	assert_int_equal(ibv_dealloc_pd(fixture->peer.pd), 0);
+	fixture->peer.pd = NULL;
 	verbs_peer_close(&fixture->peer);
 
 	must(verbs_peer_open(&fixture->peer, &options, &test_error));
