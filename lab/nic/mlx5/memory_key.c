@@ -452,15 +452,30 @@ struct window {
 	u64 iova, size;
 };
 
+/* Entries behind the last page are left from a longer life of the key: nothing reaches them. */
+static u64 reachable_entries(const struct mlx5_mkey *key)
+{
+	u64 all = key->octowords * 2ull, last;
+
+	if (key->length64)
+		return all;
+	if (!key->length)
+		return 0;
+	last = offset_in_table(key, key->start + (key->length - 1)) >> key->log_page_size;
+	return last < all ? last + 1 : all;
+}
+
 static bool points_into(const struct mlx5_mkey *key, const struct window *window)
 {
 	u64 last = window->iova + (window->size - 1);
 	/* An entry reaches from its address to the end of its page. */
 	u64 first = window->iova > page_mask(key) ? window->iova - page_mask(key) : 0;
+	u64 entries;
 
 	if (key->lowest > last || key->highest < first)
 		return false;
-	for (u64 i = 0; i < key->octowords * 2ull; i++) {
+	entries = reachable_entries(key);
+	for (u64 i = 0; i < entries; i++) {
 		u64 entry = key->translation[i], address = entry & MTT_ADDRESS;
 
 		if (entry & MTT_PRESENT && address <= last && address >= first)
