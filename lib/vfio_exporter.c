@@ -271,6 +271,58 @@ int vfio_exporter_export(struct vfio_exporter *exporter, unsigned int bar,
 	return ret < 0 ? export_failed(exporter, bar, -ret, err) : ret;
 }
 
+bool vfio_exporter_can_revoke(struct vfio_exporter *exporter)
+{
+	return vfio_exporter_has_feature(exporter, VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
+					 VFIO_DEVICE_FEATURE_SET);
+}
+
+static int revoke_failed(struct vfio_exporter *exporter, int dmabuf, int errnum, struct error *err)
+{
+	const char *bdf = exporter->device.bdf;
+
+	switch (errnum) {
+	case ENOTTY:
+		return error_missing(err, errnum, "the kernel cannot revoke a single dma-buf of %s: it "
+				     "takes one with VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE (closing the "
+				     "device revokes all of them)", bdf);
+	case EOPNOTSUPP:
+		return error_missing(err, errnum, "the VFIO driver of %s does not export dma-bufs", bdf);
+	case EBADF:
+		return error_set(err, errnum, "exporter %s: fd %d cannot be revoked: the device or the fd "
+				 "is not open", bdf, dmabuf);
+	case ENODEV:
+		return error_set(err, errnum, "exporter %s: dma-buf %d is not one of its own", bdf, dmabuf);
+	case EBADFD:
+		return error_set(err, errnum, "exporter %s: dma-buf %d was revoked for good before", bdf,
+				 dmabuf);
+	default:
+		return error_set(err, errnum, "exporter %s: revoking dma-buf %d failed", bdf, dmabuf);
+	}
+}
+
+int vfio_exporter_revoke(struct vfio_exporter *exporter, int dmabuf, struct error *err)
+{
+	struct vfio_device_feature_dma_buf_revoke request = { .dmabuf_fd = dmabuf };
+	int ret;
+
+	ret = vfio_exporter_feature(exporter, VFIO_DEVICE_FEATURE_SET,
+				    VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE, &request, sizeof(request),
+				    NULL);
+	return ret < 0 ? revoke_failed(exporter, dmabuf, -ret, err) : 0;
+}
+
+int vfio_dmabuf_map(int dmabuf, size_t length, void **address, struct error *err)
+{
+	void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+
+	if (map == MAP_FAILED)
+		return error_set(err, errno, "mmap of %zu bytes of dma-buf %d failed%s", length, dmabuf,
+				 errno == ENODEV ? ": it is revoked, or its exporter cannot map it" : "");
+	*address = map;
+	return 0;
+}
+
 int vfio_exporter_read_config(struct vfio_exporter *exporter, unsigned int offset, void *data,
 			      size_t length, struct error *err)
 {

@@ -72,6 +72,22 @@ int vfio_exporter_map_bar_sysfs(const char *bdf, unsigned int bar, uint64_t offs
 int vfio_exporter_export(struct vfio_exporter *exporter, unsigned int bar,
 			 const struct vfio_range *ranges, unsigned int count, struct error *err);
 
+/*
+ * VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE: takes one dma-buf of this exporter back for
+ * good. When it returns 0 every importer has let go of it, no CPU mapping of it
+ * can be touched any more, and its range may be lent again by a new export.
+ * -EBADFD: it was revoked for good before, so all of that holds already.
+ */
+int vfio_exporter_revoke(struct vfio_exporter *exporter, int dmabuf, struct error *err);
+/* Whether this kernel knows that request, for this device. */
+bool vfio_exporter_can_revoke(struct vfio_exporter *exporter);
+
+/*
+ * A shared CPU mapping of a dma-buf. It outlives the fd and the device; touched
+ * while the dma-buf is revoked it gives SIGBUS (guarded_access.h survives that).
+ */
+int vfio_dmabuf_map(int dmabuf, size_t length, void **address, struct error *err);
+
 /* PCI_COMMAND's memory bit by read, modify, write; off revokes until it is on again. */
 int vfio_exporter_set_memory(struct vfio_exporter *exporter, bool on, struct error *err);
 int vfio_exporter_memory(struct vfio_exporter *exporter, bool *on, struct error *err);

@@ -23,4 +23,13 @@ struct vfio_device_feature_dma_buf {
 };
 #endif
 
+/* The number is the kernel's to give: whoever uses it probes first. */
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE
+#define VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE 14
+
+struct vfio_device_feature_dma_buf_revoke {
+	__s32 dmabuf_fd;
+};
+#endif
+
 #endif
