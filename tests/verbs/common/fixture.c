@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guarded_access.h"
+
 #define DEFAULT_SIZE 65536
 
 struct options test_options;
@@ -262,6 +264,15 @@ void fixture_map_window(struct fixture *fixture)
 	must(vfio_exporter_map_bar(fixture->exporter, test_options.bar, test_options.offset,
 				   fixture->size, &window, &test_error));
 	fixture->window = window;
+}
+
+void *fixture_map_dmabuf(int dmabuf, size_t length)
+{
+	void *address;
+
+	must(guarded_access_init());
+	must(vfio_dmabuf_map(dmabuf, length, &address, &test_error));
+	return address;
 }
 
 /* ---- work on the fixture ---- */

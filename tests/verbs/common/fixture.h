@@ -102,6 +102,12 @@ struct ibv_mr *fixture_register(struct fixture *fixture, int dmabuf, size_t leng
 void fixture_unmap_window(struct fixture *fixture);
 void fixture_map_window(struct fixture *fixture);
 
+/*
+ * The CPU's mapping of length bytes of a dma-buf, and SIGBUS for guarded_access.h
+ * (cmocka takes it for itself when a test begins).
+ */
+void *fixture_map_dmabuf(int dmabuf, size_t length);
+
 /* ---- checks ---- */
 
 /* The call returns no negative errno; the value of a call that returns one is kept. */

@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "guarded_access.h"
 
 #define REPLY_TIMEOUT_MS 60000
 
 enum request_kind {
-	REQUEST_LEND, REQUEST_WRITE, REQUEST_RECYCLE, REQUEST_WRITE_FOREVER, REQUEST_EXPORT, REQUEST_EXIT,
+	REQUEST_LEND, REQUEST_WRITE, REQUEST_RECYCLE, REQUEST_WRITE_FOREVER, REQUEST_EXPORT,
+	REQUEST_MAP, REQUEST_TOUCH, REQUEST_EXIT,
 };
 
 struct request {
@@ -149,6 +151,17 @@ static int serve_export(struct fixture *fixture, size_t size)
 	return ret ?: fixture_export(fixture, 0, size);
 }
 
+static int serve_map(struct fixture *fixture, int dmabuf, size_t size)
+{
+	void *address;
+	int ret = vfio_dmabuf_map(dmabuf, size, &address, &test_error);
+
+	close(dmabuf);
+	if (!ret)
+		fixture->window = address;
+	return ret;
+}
+
 static void __attribute__((noreturn)) serve(int socket)
 {
 	static struct fixture fixture;
@@ -157,6 +170,7 @@ static void __attribute__((noreturn)) serve(int socket)
 
 	/* Not to be left behind by a test that died. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	guarded_access_init();
 	while (!receive_message(socket, &request, sizeof(request), &fd)) {
 		struct reply reply = { 0 };
 		int reply_fd = -1;
@@ -176,6 +190,13 @@ static void __attribute__((noreturn)) serve(int socket)
 			break;
 		case REQUEST_EXPORT:
 			reply.result = reply_fd = serve_export(&fixture, request.argument);
+			break;
+		case REQUEST_MAP:
+			reply.result = serve_map(&fixture, fd, request.argument);
+			break;
+		case REQUEST_TOUCH:
+			reply.result = guarded_write((volatile uint64_t *)(fixture.window + request.argument),
+						     request.argument);
 			break;
 		case REQUEST_EXIT:
 			_exit(0);
@@ -268,6 +289,20 @@ int importer_write_forever(struct process *importer, struct error *err)
 	int none;
 
 	return ask(importer, REQUEST_WRITE_FOREVER, 0, -1, &none, err);
+}
+
+int importer_map(struct process *importer, int dmabuf, size_t size, struct error *err)
+{
+	int none;
+
+	return ask(importer, REQUEST_MAP, size, dmabuf, &none, err);
+}
+
+int importer_touch(struct process *importer, size_t offset, struct error *err)
+{
+	int none;
+
+	return ask(importer, REQUEST_TOUCH, offset, -1, &none, err);
 }
 
 int exporter_export(struct process *exporter, size_t size, struct error *err)

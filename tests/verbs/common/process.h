@@ -31,6 +31,11 @@ int importer_recycle(struct process *importer, struct error *err);
 /* Writes and recycles on and on; returns when the first write is on its way. Only an end ends it. */
 int importer_write_forever(struct process *importer, struct error *err);
 
+/* Maps the dma-buf for the CPU, from an fd of its own that is closed again at once. */
+int importer_map(struct process *importer, int dmabuf, size_t size, struct error *err);
+/* Writes the word at offset of what it has mapped, or -EFAULT where that is SIGBUS. */
+int importer_touch(struct process *importer, size_t offset, struct error *err);
+
 int exporter_start(struct process *exporter, struct error *err);
 /* Opens --exporter and returns the fd of a dma-buf of size bytes of its BAR. */
 int exporter_export(struct process *exporter, size_t size, struct error *err);
