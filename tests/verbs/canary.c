@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The canary: writers fill an MR over a VFIO BAR with ever new patterns by RDMA
- * as fast as they can, the exporter revokes, and not one byte of the BAR
- * changes any more, although the writers keep trying.
+ * as fast as they can, and others a CPU mapping of the same dma-buf (--cpu-writers).
+ * The exporter revokes, and not one byte of the BAR changes any more, although
+ * the writers keep trying.
  *
  * From when, and how it is seen:
- * - PCI_COMMAND's memory bit (--trigger=command) and close (--trigger=close):
- *   from the return of the call. Where there is a witness of the BAR's memory
- *   (the lab has one), a snapshot of it is taken at the return and compared
- *   after every writer has been refused again. Everywhere, once the BAR can be
- *   read again, no word in it may carry a sequence number that was handed out
- *   after the return.
+ * - PCI_COMMAND's memory bit (--trigger=command), close (--trigger=close) and the
+ *   request to revoke for good (--trigger=revoke): from the return of the call.
+ *   Where there is a witness of the BAR's memory (the lab has one), a snapshot of
+ *   it is taken at the return and compared after every writer has been refused
+ *   again. Everywhere, once the BAR can be read again, no word in it may carry a
+ *   sequence number that was handed out after the return. The request leaves the
+ *   BAR as it is, so there its owner's own window will do for a witness.
  * - VFIO_DEVICE_RESET (--trigger=reset) un-revokes before it returns, so what
  *   is promised lies inside the call. The lab holds the NIC's page faults while
  *   it runs: then nobody can map the BAR anew, and whatever changes in it comes
@@ -23,10 +25,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "held_faults.h"
 #include "fixture.h"
+#include "trigger.h"
 #include "witness.h"
 #include "writer.h"
 
@@ -34,21 +38,24 @@
 /* Refusals that each writer must get after the return: the last of them began after it. */
 #define REFUSALS 2
 
-enum trigger { TRIGGER_COMMAND, TRIGGER_CLOSE, TRIGGER_RESET };
-
 struct canary {
 	struct fixture *fixture;
 	struct writers_meeting meeting;
 	struct writer writers[MAX_WRITERS];
 	uint8_t *witness;		/* NULL without one */
+	void *mapping;			/* the CPU writers', of the dma-buf */
 	uint8_t *snapshot;		/* of the witness, at the return of the revoke */
 	uint64_t posted_at_return[MAX_WRITERS];
 	unsigned int rounds;
 	uint64_t changed_bytes, young_words, rounds_changed;
+	uint64_t strays_before, stale_keys_before;
 };
 
 static enum trigger trigger = TRIGGER_COMMAND;
-static unsigned int writer_count = 2;
+static unsigned int rdma_writer_count = 2;
+static unsigned int cpu_writer_count;
+/* The first ones write by RDMA, the others by the CPU. */
+static unsigned int writer_count;
 
 /* ---- what is looked at ---- */
 
@@ -67,7 +74,7 @@ static void compare_with_snapshot(struct canary *canary, const volatile uint8_t 
 /* No word may be of a write that was posted after the revoke had returned. */
 static void look_for_young_words(struct canary *canary, const volatile uint64_t *words)
 {
-	size_t per_writer = canary->fixture->size / writer_count / sizeof(*words);
+	size_t per_writer = canary->writers[0].length / sizeof(*words);
 
 	for (size_t i = 0; i < per_writer * writer_count; i++) {
 		unsigned int id = (unsigned int)(i / per_writer);
@@ -77,16 +84,35 @@ static void look_for_young_words(struct canary *canary, const volatile uint64_t 
 	}
 }
 
+/* What shows the memory while it is revoked; NULL if nothing does. */
+static uint8_t *watched(const struct canary *canary)
+{
+	if (!canary->witness && trigger == TRIGGER_REVOKE)
+		return canary->fixture->window;
+	return canary->witness;
+}
+
 /* The first thing after the revoking call. */
 static void take_snapshot(struct canary *canary)
 {
-	if (canary->witness)
-		memcpy(canary->snapshot, canary->witness, canary->fixture->size);
+	if (watched(canary))
+		memcpy(canary->snapshot, watched(canary), canary->fixture->size);
 	for (unsigned int i = 0; i < writer_count; i++)
 		canary->posted_at_return[i] = atomic_load(&canary->writers[i].posted);
 }
 
 /* ---- rounds ---- */
+
+/* Device accesses to unmapped addresses, and keys that map a window which went away. */
+static uint64_t strays(struct canary *canary)
+{
+	return lab_counter(canary->fixture, "dma.unmapped_accesses") - canary->strays_before;
+}
+
+static uint64_t stale_keys(struct canary *canary)
+{
+	return lab_counter(canary->fixture, "stale_keys") - canary->stale_keys_before;
+}
 
 static void report(struct canary *canary)
 {
@@ -96,17 +122,23 @@ static void report(struct canary *canary)
 		completed += atomic_load(&canary->writers[i].completed);
 		refused += atomic_load(&canary->writers[i].refused);
 	}
-	print_message("# %u rounds, %u writers, %" PRIu64 " writes done, %" PRIu64 " refused; changed "
-		      "bytes: %" PRIu64 " (in %" PRIu64 " rounds), words younger than the revoke: %" PRIu64
-		      "\n", canary->rounds, writer_count, completed, refused, canary->changed_bytes,
-		      canary->rounds_changed, canary->young_words);
+	print_message("# %u rounds, %u writers (%u by the CPU), %" PRIu64 " writes done, %" PRIu64
+		      " refused; changed bytes: %" PRIu64 " (in %" PRIu64 " rounds), words younger than the revoke: %" PRIu64
+		      ", stray accesses: %" PRIu64 ", stale keys: %" PRIu64 "\n", canary->rounds,
+		      writer_count, cpu_writer_count, completed, refused, canary->changed_bytes, canary->rounds_changed,
+		      canary->young_words, strays(canary), stale_keys(canary));
 }
 
 static void start_writing(struct canary *canary)
 {
+	int written;
+
 	writers_run(canary->writers, writer_count);
-	must(writers_wait_completed(canary->writers, writer_count, 1 + (uint64_t)rand() % 24,
-				    &test_error));
+	written = writers_wait_completed(canary->writers, writer_count, 1 + (uint64_t)rand() % 24,
+					 &test_error);
+	if (written)
+		report(canary);
+	must(written);
 }
 
 /* Everything from the return of the revoke to the moment when nobody writes any more. */
@@ -118,8 +150,8 @@ static void after_the_return(struct canary *canary)
 	atomic_fetch_add(&canary->meeting.epoch, 1);
 	take_snapshot(canary);
 	refused = writers_wait_refused(canary->writers, writer_count, REFUSALS, &test_error);
-	if (canary->witness)
-		compare_with_snapshot(canary, canary->witness);
+	if (watched(canary))
+		compare_with_snapshot(canary, watched(canary));
 	/* With writers that are not even refused there is no next round. */
 	if (refused)
 		report(canary);
@@ -141,34 +173,57 @@ static void round_of_command(struct canary *canary)
 		compare_with_snapshot(canary, fixture->window);
 }
 
-static void set_key(struct canary *canary)
+/* What the writers write to: the MR's key, and a mapping in place of the last one. */
+static void map_for_cpu_writers(struct canary *canary)
 {
-	for (unsigned int i = 0; i < writer_count; i++)
-		canary->writers[i].rkey = canary->fixture->mr->rkey;
+	struct fixture *fixture = canary->fixture;
+
+	if (!cpu_writer_count)
+		return;
+	if (canary->mapping)
+		must_sys(munmap(canary->mapping, fixture->size));
+	canary->mapping = fixture_map_dmabuf(fixture->dmabuf, fixture->size);
 }
 
-static void round_of_close(struct canary *canary)
+static void set_targets(struct canary *canary)
+{
+	for (unsigned int i = 0; i < writer_count; i++) {
+		struct writer *writer = &canary->writers[i];
+
+		writer->rkey = canary->fixture->mr->rkey;
+		if (i >= rdma_writer_count)
+			writer->mapping = (void *)((uint8_t *)canary->mapping + writer->iova);
+	}
+}
+
+/* The memory is lent again; the writers get the new key. */
+static void lend_again(struct canary *canary)
 {
 	struct fixture *fixture = canary->fixture;
 	struct ibv_mr *old_mr = fixture->mr;
 
-	fixture_unmap_window(fixture);
-	start_writing(canary);
-	must(vfio_exporter_close_device(fixture->exporter));
-	after_the_return(canary);
-	must(vfio_exporter_reopen(fixture->exporter, &test_error));
+	must(trigger_undo(fixture, trigger));
 	atomic_fetch_add(&canary->meeting.epoch, 1);
-	fixture_map_window(fixture);
+	if (!fixture->window)
+		fixture_map_window(fixture);
 	look_for_young_words(canary, (const volatile uint64_t *)fixture->window);
 	if (canary->witness)
 		compare_with_snapshot(canary, fixture->window);
-
-	/* Lent again; the writers get the new key. */
-	close(fixture->dmabuf);
-	fixture->dmabuf = must(fixture_export(fixture, 0, fixture->size));
 	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
 	assert_int_equal(ibv_dereg_mr(old_mr), 0);
-	set_key(canary);
+	map_for_cpu_writers(canary);
+	set_targets(canary);
+}
+
+static void round_of_what_is_final(struct canary *canary)
+{
+	/* It would keep the device's file open. */
+	if (trigger == TRIGGER_CLOSE)
+		fixture_unmap_window(canary->fixture);
+	start_writing(canary);
+	must(trigger_pull(canary->fixture, trigger));
+	after_the_return(canary);
+	lend_again(canary);
 }
 
 static void round_of_reset(struct canary *canary)
@@ -200,11 +255,11 @@ static void play_round(struct canary *canary)
 	case TRIGGER_COMMAND:
 		round_of_command(canary);
 		break;
-	case TRIGGER_CLOSE:
-		round_of_close(canary);
-		break;
 	case TRIGGER_RESET:
 		round_of_reset(canary);
+		break;
+	default:
+		round_of_what_is_final(canary);
 		break;
 	}
 }
@@ -217,16 +272,19 @@ static void start_writers(struct canary *canary)
 
 	/* Words of no writer yet, older than all. */
 	memset(fixture->window, 0, fixture->size);
+	map_for_cpu_writers(canary);
 	for (unsigned int i = 0; i < writer_count; i++) {
 		struct writer *writer = &canary->writers[i];
 
 		writer->id = i;
 		writer->meeting = &canary->meeting;
-		writer->length = fixture->size / writer_count;
+		/* Whole blocks, and words that tell by their place whose they are. */
+		writer->length = fixture->size / writer_count / WRITER_BLOCK * WRITER_BLOCK;
 		writer->iova = i * writer->length;
-		writer->rkey = fixture->mr->rkey;
-		must(writer_start(writer, &fixture->peer, &test_error));
 	}
+	set_targets(canary);
+	for (unsigned int i = 0; i < writer_count; i++)
+		must(writer_start(&canary->writers[i], &fixture->peer, &test_error));
 }
 
 static int set_up(void **state)
@@ -253,6 +311,8 @@ static int tear_down(void **state)
 
 	for (unsigned int i = 0; i < writer_count; i++)
 		writer_stop(&canary->writers[i]);
+	if (canary->mapping)
+		munmap(canary->mapping, canary->fixture->size);
 	if (canary->witness)
 		witness_unmap(canary->witness, canary->fixture->size);
 	free(canary->snapshot);
@@ -294,9 +354,9 @@ static void not_a_byte_changes(void **state)
 {
 	struct canary *canary = *state;
 	struct fixture *fixture = canary->fixture;
-	uint64_t strays = lab_counter(fixture, "dma.unmapped_accesses");
-	uint64_t stale = lab_counter(fixture, "stale_keys");
 
+	canary->strays_before = lab_counter(fixture, "dma.unmapped_accesses");
+	canary->stale_keys_before = lab_counter(fixture, "stale_keys");
 	map_witness(canary);
 	if (trigger == TRIGGER_RESET && (!canary->witness || !fixture->lab))
 		test_skip("what happens inside VFIO_DEVICE_RESET can only be seen with the lab's "
@@ -309,27 +369,32 @@ static void not_a_byte_changes(void **state)
 	assert_int_equal(canary->changed_bytes, 0);
 	assert_int_equal(canary->young_words, 0);
 	must_have_failed_properly(canary);
-	assert_int_equal(lab_counter(fixture, "dma.unmapped_accesses") - strays, 0);
-	assert_int_equal(lab_counter(fixture, "stale_keys") - stale, 0);
+	assert_int_equal(strays(canary), 0);
+	assert_int_equal(stale_keys(canary), 0);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const char *const names[] = { "command", "close", "reset" };
-
 	switch (key) {
 	case 't':
-		for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			if (!strcmp(arg, names[i])) {
-				trigger = (enum trigger)i;
-				return 0;
-			}
-		}
-		argp_error(state, "-t (--trigger) takes command, close or reset");
+		if (trigger_parse(arg, &trigger) || trigger > TRIGGER_REVOKE)
+			argp_error(state, "-t (--trigger) takes command, close, reset or revoke");
 		return 0;
 	case 'w':
-		if (parse_unsigned(arg, 1, MAX_WRITERS, &writer_count))
-			argp_error(state, "-w (--writers) takes 1 to %d", MAX_WRITERS);
+		if (parse_unsigned(arg, 0, MAX_WRITERS, &rdma_writer_count))
+			argp_error(state, "-w (--writers) takes 0 to %d", MAX_WRITERS);
+		return 0;
+	case 'c':
+		if (parse_unsigned(arg, 0, MAX_WRITERS, &cpu_writer_count))
+			argp_error(state, "-c (--cpu-writers) takes 0 to %d", MAX_WRITERS);
+		return 0;
+	case ARGP_KEY_END:
+		writer_count = rdma_writer_count + cpu_writer_count;
+		if (!writer_count || writer_count > MAX_WRITERS)
+			argp_error(state, "there are 1 to %d writers", MAX_WRITERS);
+		/* They fault a mapping in again before the reset returns, as they may. */
+		if (cpu_writer_count && trigger == TRIGGER_RESET)
+			argp_error(state, "a reset shows nothing of writers by the CPU");
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = state->input;
@@ -342,8 +407,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 int main(int argc, char **argv)
 {
 	static const struct argp_option option_list[] = {
-		{ "trigger", 't', "command|close|reset", 0, "what revokes (default command)", 0 },
+		{ "trigger", 't', "command|close|reset|revoke", 0, "what revokes (default command)", 0 },
 		{ "writers", 'w', "N", 0, "writing threads, a QP each (default 2)", 0 },
+		{ "cpu-writers", 'c', "N", 0, "threads that write through a CPU mapping (default 0)", 0 },
 		{ 0 },
 	};
 	static const struct CMUnitTest tests[] = {

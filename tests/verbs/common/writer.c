@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "guarded_access.h"
 
 #define TIMEOUT_NS (20 * NS_PER_S)
 #define NO_TARGET UINT64_MAX
@@ -134,7 +135,28 @@ static bool recycle(struct writer *writer)
 	return true;
 }
 
-static bool run(struct writer *writer)
+static void run_by_cpu(struct writer *writer)
+{
+	const size_t words = WRITER_BLOCK / sizeof(*writer->mapping);
+
+	while (atomic_load(&writer->order) == WRITER_RUN) {
+		uint64_t sequence = atomic_load(&writer->posted) + 1;
+		uint64_t block = sequence % (writer->length / WRITER_BLOCK);
+		unsigned int epoch = atomic_load(&writer->meeting->epoch);
+
+		atomic_store(&writer->posted, sequence);
+		if (guarded_fill(writer->mapping + block * words, words,
+				 writer_word(writer->id, sequence)) < words) {
+			count(writer, &writer->refused, &writer->refused_target);
+			continue;
+		}
+		if (epoch % 2)
+			atomic_fetch_add(&writer->late, 1);
+		count(writer, &writer->completed, &writer->completed_target);
+	}
+}
+
+static bool run_by_rdma(struct writer *writer)
 {
 	int64_t waiting_since = clock_now_ns();
 
@@ -171,11 +193,24 @@ static void *writer_thread(void *argument)
 		pthread_mutex_unlock(&writer->meeting->lock);
 		if (atomic_load(&writer->order) == WRITER_QUIT)
 			return NULL;
-		run(writer);
+		if (writer->mapping)
+			run_by_cpu(writer);
+		else
+			run_by_rdma(writer);
 	}
 }
 
 /* ---- the director's side ---- */
+
+static int start_thread(struct writer *writer, struct error *err)
+{
+	int ret = pthread_create(&writer->thread, NULL, writer_thread, writer);
+
+	if (ret)
+		return error_set(err, ret, "starting writer %u failed", writer->id);
+	writer->started = true;
+	return 0;
+}
 
 int writer_start(struct writer *writer, struct verbs_peer *peer, struct error *err)
 {
@@ -185,6 +220,8 @@ int writer_start(struct writer *writer, struct verbs_peer *peer, struct error *e
 	atomic_init(&writer->order, WRITER_PARK);
 	atomic_init(&writer->completed_target, NO_TARGET);
 	atomic_init(&writer->refused_target, NO_TARGET);
+	if (writer->mapping)
+		return start_thread(writer, err);
 	ret = verbs_buffer_init(peer, WRITER_DEPTH * WRITER_BLOCK, IBV_ACCESS_LOCAL_WRITE,
 				&writer->source, err);
 	if (ret)
@@ -192,19 +229,14 @@ int writer_start(struct writer *writer, struct verbs_peer *peer, struct error *e
 	ret = verbs_pair_create(peer, &options, &writer->pair, err);
 	if (ret)
 		goto free_buffer;
-	ret = pthread_create(&writer->thread, NULL, writer_thread, writer);
-	if (ret) {
-		error_set(err, ret, "starting writer %u failed", writer->id);
-		goto destroy_pair;
-	}
-	writer->started = true;
-	return 0;
+	ret = start_thread(writer, err);
+	if (!ret)
+		return 0;
 
-destroy_pair:
 	verbs_pair_destroy(&writer->pair);
 free_buffer:
 	verbs_buffer_free(&writer->source);
-	return -ret;
+	return ret;
 }
 
 static void give_order(struct writer *writer, enum writer_order order)
@@ -219,9 +251,11 @@ void writer_stop(struct writer *writer)
 		return;
 	give_order(writer, WRITER_QUIT);
 	pthread_join(writer->thread, NULL);
+	writer->started = false;
+	if (writer->mapping)
+		return;
 	verbs_pair_destroy(&writer->pair);
 	verbs_buffer_free(&writer->source);
-	writer->started = false;
 }
 
 void writers_run(struct writer *writers, unsigned int count)

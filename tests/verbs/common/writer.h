@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * A thread that writes ever new patterns into its part of an MR by RDMA, as
- * fast as its queue takes them. A failed write does not stop it: it recycles
- * its QPs and tries again, until it is told to park.
+ * fast as its queue takes them, or into its part of a CPU mapping of the same
+ * memory. A failed write does not stop it: it recycles its QPs and tries again,
+ * until it is told to park.
  *
  * Every 8-byte word that it writes carries the sequence number of its write, so
  * whoever looks at the memory can tell when each word was sent off.
@@ -36,7 +37,9 @@ struct writer {
 	struct verbs_buffer source;
 	uint64_t iova;		/* where its part begins */
 	size_t length;
-	uint32_t rkey;		/* changed only while it is parked */
+	uint32_t rkey;		/* changed only while it is parked, like mapping */
+	/* Where its part begins if it writes by the CPU; NULL if by RDMA. */
+	volatile uint64_t *mapping;
 	pthread_t thread;
 	bool started;
 
@@ -47,7 +50,7 @@ struct writer {
 
 	atomic_ullong posted;		/* sequence number of the last write sent off */
 	atomic_ullong completed;	/* writes that succeeded */
-	atomic_ullong refused;		/* writes that ended in IBV_WC_REM_ACCESS_ERR */
+	atomic_ullong refused;		/* writes that ended in IBV_WC_REM_ACCESS_ERR, or in SIGBUS */
 	atomic_ullong other_errors;	/* ... with any other status but a flush */
 	atomic_ullong late;		/* writes that succeeded though they began after the revoke */
 	atomic_int last_status;
@@ -61,7 +64,7 @@ struct writer {
 
 void writers_meeting_init(struct writers_meeting *meeting);
 
-/* Parked at first. */
+/* Parked at first. One that writes by the CPU needs no peer; SIGBUS is guarded_access.h's then. */
 int writer_start(struct writer *writer, struct verbs_peer *peer, struct error *err);
 /* Ends the thread and frees what writer_start() made. */
 void writer_stop(struct writer *writer);
