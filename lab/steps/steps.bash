@@ -57,9 +57,23 @@ kernel_progress() {
 	printf '%d%%  %s' $((objects > 99 ? 99 : objects)) "$(last_line "$1")"
 }
 
+# mutant-NAME: the patched kernel with kernel/mutants/NAME.patch
+step_mutant() {
+	local patch=kernel/mutants/${1#mutant-}.patch
+	step_kernel patched
+	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@$patch" "$(stamp_of kernel-patched)")" \
+		kernel_progress "${enter[@]}" -- kernel/mutate "$patch" build/kernel/patched-src \
+		build/kernel/patched "build/kernel/$1" "$jobs"
+}
+
+declare -A kernel_made
+
 # step_kernel FLAVOUR
 step_kernel() {
 	local tree=build/kernel/patched-src after=patches fragments=()
+	[ -z "${kernel_made[$1]:-}" ] || return 0
+	kernel_made[$1]=1
+	[[ $1 != mutant-* ]] || { step_mutant "$1" && return; }
 	if [ "$1" = stock ]; then
 		tree=build/kernel/src after=source
 	elif [ -e "kernel/$base/config" ]; then
