@@ -11,6 +11,7 @@ const char *const trigger_names[TRIGGER_COUNT] = {
 	[TRIGGER_PCI_COMMAND] = "pci_command",
 	[TRIGGER_RESET] = "reset",
 	[TRIGGER_CLOSE] = "close",
+	[TRIGGER_REVOKE] = "revoke",
 };
 
 int parse_triggers(const char *text, bool enabled[TRIGGER_COUNT])
@@ -50,9 +51,10 @@ static int revoke_by_command(struct bench *bench, struct revoke_time *time, stru
 	return ret;
 }
 
-int revoke(struct bench *bench, enum trigger trigger, struct revoke_time *time,
-	   struct error *err)
+int lent_revoke(struct lent *lent, enum trigger trigger, struct revoke_time *time,
+		struct error *err)
 {
+	struct bench *bench = lent->bench;
 	int ret;
 
 	switch (trigger) {
@@ -61,6 +63,11 @@ int revoke(struct bench *bench, enum trigger trigger, struct revoke_time *time,
 	case TRIGGER_RESET:
 		time->entry = clock_now_ns();
 		ret = vfio_exporter_reset(bench->exporter, err);
+		time->end = clock_now_ns();
+		return ret;
+	case TRIGGER_REVOKE:
+		time->entry = clock_now_ns();
+		ret = vfio_exporter_revoke(bench->exporter, lent->dmabuf_fd, err);
 		time->end = clock_now_ns();
 		return ret;
 	default:
@@ -72,16 +79,22 @@ int revoke(struct bench *bench, enum trigger trigger, struct revoke_time *time,
 	}
 }
 
-int revoke_undo(struct lent *lent, enum trigger trigger, struct error *err)
+bool trigger_is_final(enum trigger trigger)
+{
+	return trigger == TRIGGER_CLOSE || trigger == TRIGGER_REVOKE;
+}
+
+int lent_unrevoke(struct lent *lent, enum trigger trigger, struct error *err)
 {
 	struct bench *bench = lent->bench;
 	uint64_t size = lent->size;
 	unsigned int count = lent->count;
-	int ret;
+	int ret = 0;
 
-	if (trigger == TRIGGER_CLOSE) {
+	if (trigger_is_final(trigger)) {
 		lent_free(lent);
-		ret = vfio_exporter_reopen(bench->exporter, err);
+		if (trigger == TRIGGER_CLOSE)
+			ret = vfio_exporter_reopen(bench->exporter, err);
 		return ret ?: lent_init(bench, size, count, lent, err);
 	}
 	ret = vfio_exporter_set_memory(bench->exporter, true, err);

@@ -12,6 +12,7 @@ enum trigger {
 	TRIGGER_PCI_COMMAND,
 	TRIGGER_RESET,
 	TRIGGER_CLOSE,
+	TRIGGER_REVOKE,
 	TRIGGER_COUNT,
 };
 
@@ -26,10 +27,13 @@ struct revoke_time {
 	int64_t end;
 };
 
-int revoke(struct bench *bench, enum trigger trigger, struct revoke_time *time,
-	   struct error *err);
+int lent_revoke(struct lent *lent, enum trigger trigger, struct revoke_time *time,
+		struct error *err);
 
-/* As before revoke(): the same MRs mapped, or for a close new ones like them. */
-int revoke_undo(struct lent *lent, enum trigger trigger, struct error *err);
+/* Whether it is the end of a dma-buf. */
+bool trigger_is_final(enum trigger trigger);
+
+/* As before: the same MRs mapped, or after what is final new ones like them. */
+int lent_unrevoke(struct lent *lent, enum trigger trigger, struct error *err);
 
 #endif

@@ -7,6 +7,7 @@ SECTIONS = (
     ("Registration", ("registration", "deregistration")),
     ("Fault", ("fault", "first_operation", "warm_operation")),
     ("Revoke", ("revoke",)),
+    ("Revoke with the memory mapped by processes", ("revoke_mapped",)),
     ("Revoke with RDMA writes in flight",
      ("revoke", "revoke_to_error", "revoke_to_last_success")),
 )
@@ -17,10 +18,12 @@ TITLES = {
     "first_operation": "first operation",
     "warm_operation": "warm operation",
     "revoke": "revoke",
+    "revoke_mapped": "revoke",
     "revoke_to_error": "to first error",
     "revoke_to_last_success": "to last success",
 }
-PARAM_ORDER = ("trigger", "op", "side", "interface", "in_flight", "mrs", "op_size", "size")
+PARAM_ORDER = ("trigger", "op", "side", "interface", "in_flight", "processes", "mrs",
+               "op_size", "size")
 PARAM_TITLES = {"mrs": "MRs", "size": "MR size", "op_size": "length", "in_flight": "in flight"}
 QUANTILE_COLUMNS = (("min", "min"), ("p50", "median"), ("p99", "99%"), ("p999", "99.9%"),
                     ("max", "max"))
