@@ -19,6 +19,14 @@ runner_read_manifest() {
 	done < "$TESTS/manifest"
 }
 
+# How many times longer a test may take on a kernel that checks itself.
+runner_slowness() {
+	case $1 in
+	lockdep | kasan) echo 5 ;;
+	*) echo 1 ;;
+	esac
+}
+
 # NAME@KERNEL is the guest test NAME on another kernel than its own.
 runner_add_variant() {
 	local base=${1%@*} kernel=${1#*@}
@@ -26,7 +34,7 @@ runner_add_variant() {
 	[[ ${WHERE[$base]:-} == guest && $kernel =~ ^(stock|patched|lockdep|kasan)$ ]] || return 0
 	# shellcheck disable=SC2034
 	WHERE[$1]=guest IOMMU[$1]=${IOMMU[$base]} KERNEL[$1]=$kernel
-	SECONDS_OF[$1]=${SECONDS_OF[$base]} COMMAND[$1]=${COMMAND[$base]} DESCRIPTION[$1]=${DESCRIPTION[$base]}
+	SECONDS_OF[$1]=$((SECONDS_OF[$base] * $(runner_slowness "$kernel"))) COMMAND[$1]=${COMMAND[$base]} DESCRIPTION[$1]=${DESCRIPTION[$base]}
 }
 
 # A name that nobody has ends the program.

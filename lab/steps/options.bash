@@ -5,7 +5,7 @@
 usage() {
 	cat <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
-       ./run test [OPTION]... [NAME]...
+       ./run test [--debug] [OPTION]... [NAME[@FLAVOUR]]...
        ./run shell [--nic mlx5] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
@@ -19,6 +19,8 @@ bench:
   --compare           the same on the stock kernel as well, and the ratios
 test:
   --list              names, needs and purposes of the tests; runs none
+  --debug             the guest tests on the lockdep and on the KASAN kernel as well (without the
+                      long canaries and the tests of others' suites)
 shell:
   --nic mlx5          the emulated NIC (the only one there is)
   --kernel FLAVOUR    stock, patched (default), lockdep or kasan
@@ -52,7 +54,7 @@ one_of() {
 
 parse_options() {
 	command='' quick=0 compare=0 nic=mlx5 flavour=patched iommu=pt nvme='' mirror='' kernel_source=''
-	jobs=$(nproc) list=0 names=() guest_command=()
+	jobs=$(nproc) list=0 debug=0 names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
 	bench | test | shell) command=$1 ;;
@@ -71,6 +73,7 @@ parse_options() {
 		bench:--quick) quick=1 ;;
 		bench:--compare) compare=1 ;;
 		test:--list) list=1 ;;
+		test:--debug) debug=1 ;;
 		shell:--nvme) nvme=1 ;;
 		shell:--)
 			shift

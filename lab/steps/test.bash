@@ -5,9 +5,23 @@
 # Beside the limits of the tests themselves.
 BOOT_SECONDS=300
 
+# Every guest test of the patched kernel that does not take longer than five minutes on it.
+add_debug_kernels() {
+	local variants
+	mapfile -t variants < <(printf '%s\n' "$plan" | awk -F '\t' '
+		$2 == "guest" && $4 == "patched" && $5 <= 300 && $1 !~ /@/ { all[n++] = $1 }
+		END {
+			for (i = 0; i < n; i++) print all[i] "@lockdep"
+			for (i = 0; i < n; i++) print all[i] "@kasan"
+		}')
+	[ ${#variants[@]} -gt 0 ] || return 0
+	plan+=$'\n'$(tests/run --list "${variants[@]}")
+}
+
 check_test() {
 	local name
 	plan=$(tests/run --list "${names[@]}") || exit 2
+	[ "$debug" = 0 ] || add_debug_kernels
 	if [ "$list" = 1 ]; then
 		printf '%s\n' "$plan" | awk -F '\t' '{
 			need = $2 == "host" ? "host" : $2 ", " $3 ", " $4
