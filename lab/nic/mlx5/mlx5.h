@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "ifc.h"
+#include "../common/id_table.h"
 #include "../control/control.h"
 #include "../control/counters.h"
 #include "../control/knobs.h"
@@ -71,23 +72,6 @@ struct mlx5_eq;
 struct mlx5_mkey;
 struct mlx5_qp;
 struct mlx5_srq;
-
-/* ---- id_table.c: numbers handed out to the host, oldest-freed last -------------------------- */
-
-struct id_table;
-struct id_table *id_table_new(u32 first, u32 last, void (*destroy)(void *object));
-/* Number of the new object, or 0 when the table is full. Never hands out 0. */
-u32 id_table_add(struct id_table *table, void *object);
-/* True if the number was free and now names the object (reserved keys). */
-bool id_table_add_at(struct id_table *table, u32 id, void *object);
-void *id_table_find(struct id_table *table, u32 id);
-/* Removes and destroys. False if there is no such object. */
-bool id_table_remove(struct id_table *table, u32 id);
-void id_table_clear(struct id_table *table);
-void id_table_free(struct id_table *table);
-void id_table_for_each(struct id_table *table, void (*fn)(void *object, void *opaque),
-		       void *opaque);
-u32 id_table_count(struct id_table *table);
 
 /* ---- queue_buffer.c: a queue's memory, given as a list of pages ----------------------------- */
 

@@ -1,93 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Whose turn it is. QPs with work stand in one queue and get a slice each, so a long message, or
- * thousands of work requests to flush, hold nobody else up. A QP that waits (for the host, a timer,
- * a knob) is not in the queue.
+ * QPs take turns (common/turns.h). One that waits for the host is woken by a doorbell, but for
+ * receive queues, which have none.
  */
+#include "../common/turns.h"
 #include "qp.h"
 
 #define WATCH_INTERVAL 0.001
 
 struct schedule {
-	GList ready, watch; /* links; data is the QP */
-	bool is_ready, is_watched, timer_runs;
-	struct ev_timer timer;
+	struct turn turn;
+	GList watch; /* data is the QP */
+	bool is_watched;
 };
 
 struct qp_scheduler {
 	struct mlx5_device *dev;
-	GQueue ready;
+	struct turns *turns;
 	GQueue watched;
 	bool watching;
 	struct ev_timer watch_timer;
 };
 
-static struct ev_loop *loop(struct mlx5_device *dev)
+static bool run_slice(void *opaque)
 {
-	return dev->pci ? pci_device_loop(dev->pci) : EV_DEFAULT;
+	struct mlx5_qp *qp = opaque;
+
+	return qp->state == QP_ERROR ? qp_flush(qp) : requester_run(qp);
+}
+
+static void timer_ran_out(void *opaque)
+{
+	requester_timeout(opaque);
 }
 
 void schedule_ready(struct mlx5_qp *qp)
 {
-	struct qp_scheduler *scheduler = qp->dev->scheduler;
-
-	if (!qp->schedule->is_ready) {
-		qp->schedule->is_ready = true;
-		g_queue_push_tail_link(&scheduler->ready, &qp->schedule->ready);
-	}
-	if (qp->dev->pci)
-		pci_device_kick(qp->dev->pci);
-}
-
-static void leave_ready(struct qp_scheduler *scheduler, struct mlx5_qp *qp)
-{
-	if (!qp->schedule->is_ready)
-		return;
-	qp->schedule->is_ready = false;
-	g_queue_unlink(&scheduler->ready, &qp->schedule->ready);
+	turn_ready(&qp->schedule->turn);
 }
 
 bool scheduler_run_slice(struct qp_scheduler *scheduler)
 {
-	struct mlx5_qp *qp = g_queue_peek_head(&scheduler->ready);
-	bool more;
-
-	if (!qp)
-		return false;
-	leave_ready(scheduler, qp);
-	more = qp->state == QP_ERROR ? qp_flush(qp) : requester_run(qp);
-	if (more)
-		schedule_ready(qp);
-	return scheduler->ready.length;
-}
-
-static void timer_ran_out(struct ev_loop *unused, struct ev_timer *timer, int events)
-{
-	struct mlx5_qp *qp = timer->data;
-
-	(void)unused;
-	(void)events;
-	qp->schedule->timer_runs = false;
-	requester_timeout(qp);
+	return turns_run_slice(scheduler->turns);
 }
 
 void schedule_timer_stop(struct mlx5_qp *qp)
 {
-	if (!qp->schedule->timer_runs)
-		return;
-	qp->schedule->timer_runs = false;
-	ev_timer_stop(loop(qp->dev), &qp->schedule->timer);
+	turn_timer_stop(&qp->schedule->turn);
 }
 
 void schedule_timer(struct mlx5_qp *qp, u64 nanoseconds)
 {
-	schedule_timer_stop(qp);
-	/* Slices may have run for a while since the loop last looked at the clock. */
-	ev_now_update(loop(qp->dev));
-	ev_timer_init(&qp->schedule->timer, timer_ran_out, nanoseconds / 1e9, 0);
-	qp->schedule->timer.data = qp;
-	qp->schedule->timer_runs = true;
-	ev_timer_start(loop(qp->dev), &qp->schedule->timer);
+	turn_timer(&qp->schedule->turn, nanoseconds);
 }
 
 static void look_at_receive_queues(struct ev_loop *unused, struct ev_timer *timer, int events)
@@ -117,13 +81,13 @@ static void update_watch_timer(struct qp_scheduler *scheduler)
 		return;
 	scheduler->watching = wanted;
 	if (!wanted) {
-		ev_timer_stop(loop(scheduler->dev), &scheduler->watch_timer);
+		ev_timer_stop(pci_device_loop(scheduler->dev->pci), &scheduler->watch_timer);
 		return;
 	}
 	ev_timer_init(&scheduler->watch_timer, look_at_receive_queues, WATCH_INTERVAL,
 		      WATCH_INTERVAL);
 	scheduler->watch_timer.data = scheduler;
-	ev_timer_start(loop(scheduler->dev), &scheduler->watch_timer);
+	ev_timer_start(pci_device_loop(scheduler->dev->pci), &scheduler->watch_timer);
 }
 
 void schedule_watch(struct mlx5_qp *qp, bool on)
@@ -146,15 +110,14 @@ bool schedule_attach(struct mlx5_qp *qp)
 	qp->schedule = g_try_new0(struct schedule, 1);
 	if (!qp->schedule)
 		return false;
-	qp->schedule->ready.data = qp;
+	turn_init(&qp->schedule->turn, qp->dev->scheduler->turns, run_slice, timer_ran_out, qp);
 	qp->schedule->watch.data = qp;
 	return true;
 }
 
 void schedule_detach(struct mlx5_qp *qp)
 {
-	leave_ready(qp->dev->scheduler, qp);
-	schedule_timer_stop(qp);
+	turn_leave(&qp->schedule->turn);
 	schedule_watch(qp, false);
 	g_free(qp->schedule);
 	qp->schedule = NULL;
@@ -217,7 +180,7 @@ struct qp_scheduler *scheduler_new(struct mlx5_device *dev)
 	struct qp_scheduler *scheduler = g_new0(struct qp_scheduler, 1);
 
 	scheduler->dev = dev;
-	g_queue_init(&scheduler->ready);
+	scheduler->turns = turns_new(dev->pci);
 	g_queue_init(&scheduler->watched);
 	return scheduler;
 }
@@ -226,8 +189,7 @@ void scheduler_clear(struct qp_scheduler *scheduler)
 {
 	struct mlx5_qp *qp;
 
-	while ((qp = g_queue_peek_head(&scheduler->ready)))
-		leave_ready(scheduler, qp);
+	turns_clear(scheduler->turns);
 	while ((qp = g_queue_peek_head(&scheduler->watched)))
 		schedule_watch(qp, false);
 }
@@ -235,5 +197,6 @@ void scheduler_clear(struct qp_scheduler *scheduler)
 void scheduler_free(struct qp_scheduler *scheduler)
 {
 	scheduler_clear(scheduler);
+	turns_free(scheduler->turns);
 	g_free(scheduler);
 }

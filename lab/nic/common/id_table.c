@@ -4,15 +4,17 @@
  * comes back as late as possible: a stale number in a guest's hands then finds nothing instead of
  * somebody else's object.
  */
-#include "mlx5.h"
+#include "id_table.h"
+
+#include <glib.h>
 
 struct id_table {
 	GHashTable *objects;
-	u32 first, last, next;
+	uint32_t first, last, next;
 	void (*destroy)(void *object);
 };
 
-struct id_table *id_table_new(u32 first, u32 last, void (*destroy)(void *object))
+struct id_table *id_table_new(uint32_t first, uint32_t last, void (*destroy)(void *object))
 {
 	struct id_table *table = g_new0(struct id_table, 1);
 
@@ -24,13 +26,13 @@ struct id_table *id_table_new(u32 first, u32 last, void (*destroy)(void *object)
 	return table;
 }
 
-u32 id_table_add(struct id_table *table, void *object)
+uint32_t id_table_add(struct id_table *table, void *object)
 {
-	u32 id;
+	uint32_t id;
 
 	if (id_table_count(table) > table->last - table->first)
 		return 0;
-	for (u32 tries = 0; tries <= table->last - table->first; tries++) {
+	for (uint32_t tries = 0; tries <= table->last - table->first; tries++) {
 		id = table->next;
 		table->next = id == table->last ? table->first : id + 1;
 		if (id_table_add_at(table, id, object))
@@ -39,7 +41,7 @@ u32 id_table_add(struct id_table *table, void *object)
 	return 0;
 }
 
-bool id_table_add_at(struct id_table *table, u32 id, void *object)
+bool id_table_add_at(struct id_table *table, uint32_t id, void *object)
 {
 	if (!id || g_hash_table_contains(table->objects, GUINT_TO_POINTER(id)))
 		return false;
@@ -47,12 +49,12 @@ bool id_table_add_at(struct id_table *table, u32 id, void *object)
 	return true;
 }
 
-void *id_table_find(struct id_table *table, u32 id)
+void *id_table_find(struct id_table *table, uint32_t id)
 {
 	return g_hash_table_lookup(table->objects, GUINT_TO_POINTER(id));
 }
 
-bool id_table_remove(struct id_table *table, u32 id)
+bool id_table_remove(struct id_table *table, uint32_t id)
 {
 	void *object = id_table_find(table, id);
 
@@ -93,7 +95,7 @@ void id_table_for_each(struct id_table *table, void (*fn)(void *object, void *op
 		fn(object, opaque);
 }
 
-u32 id_table_count(struct id_table *table)
+uint32_t id_table_count(struct id_table *table)
 {
 	return g_hash_table_size(table->objects);
 }
