@@ -94,6 +94,11 @@ step_rdma_core() {
 		"${enter[@]}" -- rdma-core-patches/build build/rdma-core "$jobs"
 }
 
+step_kselftests() {
+	step kselftests "kernel selftests" "$(hash @tests/kernel/build-kselftests "$(stamp_of patches)")" last_line \
+		"${enter[@]}" -- tests/kernel/build-kselftests build/kernel/patched-src build/kselftests "$jobs"
+}
+
 step_programs() {
 	step programs "programs" "$(hash @CMakeLists.txt @lib @benchmarks @tests @lab/nic @lab/steps/build-programs \
 		"$(stamp_of source)")" ninja_progress \

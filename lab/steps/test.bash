@@ -53,7 +53,7 @@ run_group() {
 		else
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
-			guest_step "$one" "tests ($kernel, $iommu)" --kernel "$kernel" --iommu "$iommu" \
+			guest_step "$one" "tests ($kernel, $iommu)" --kernel "$kernel" --iommu "$iommu" --nvme \
 				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" \
 				-- /project/tests/run-in-guest "$@"
 		fi
@@ -95,6 +95,7 @@ run_test() {
 	# shellcheck disable=SC2086
 	prepare $kernels
 	step_rdma_core
+	step_kselftests
 	rm -rf "$build/report/junit" "$build/report/test.xml"
 	mkdir -p "$build/report/junit"
 	while read -r where iommu kernel group_names <&3; do

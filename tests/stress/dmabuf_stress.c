@@ -30,7 +30,6 @@
 #define SLOT_PAGES 32u
 #define MAX_THREADS 32
 #define IOVA 0x10000000ull
-#define DEFAULT_DURATION_NS (10 * NS_PER_S)
 
 enum action {
 	EXPORT, REGISTER, IMPORT, MAP, TOUCH, REVOKE, RESET, MEMORY, SIGNAL, CLOSE, KILL, ACTIONS,
@@ -460,21 +459,30 @@ static void print_counts(void)
 			      atomic_load(&stress.done[i]), atomic_load(&stress.refused[i]));
 }
 
+/* -D, else a minute on a kernel that checks itself. */
+static int64_t duration(void)
+{
+	const char *kernel = getenv("LAB_KERNEL");
+
+	if (test_options.duration_ns)
+		return test_options.duration_ns;
+	return (kernel && (!strcmp(kernel, "lockdep") || !strcmp(kernel, "kasan")) ? 60 : 15) * NS_PER_S;
+}
+
 static void all_at_once(void **state)
 {
 	const struct sigaction interrupting = { .sa_handler = be_interrupted };
-	const int64_t duration = test_options.duration_ns ?: DEFAULT_DURATION_NS;
 
 	stress.fixture = *state;
 	print_message("# %u threads for %lld s, seed %u\n", thread_count,
-		      (long long)(duration / NS_PER_S), seed);
+		      (long long)(duration() / NS_PER_S), seed);
 	must(guarded_access_init());
 	must_sys(sigaction(SIGUSR1, &interrupting, NULL));
 	/* It would keep the device open. */
 	fixture_unmap_window(stress.fixture);
 	for (unsigned int i = 0; i < thread_count; i++)
 		start_worker(&stress.workers[i], i);
-	stress.until = clock_now_ns() + duration;
+	stress.until = clock_now_ns() + duration();
 	for (unsigned int i = 0; i < thread_count; i++)
 		assert_int_equal(pthread_create(&stress.workers[i].thread, NULL, work,
 						&stress.workers[i]), 0);
