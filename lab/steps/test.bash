@@ -9,7 +9,7 @@ BOOT_SECONDS=300
 add_debug_kernels() {
 	local variants
 	mapfile -t variants < <(printf '%s\n' "$plan" | awk -F '\t' '
-		$2 == "guest" && $4 == "patched" && $5 <= 300 && $1 !~ /@/ { all[n++] = $1 }
+		$2 ~ /^guest/ && $4 == "patched" && $5 <= 300 && $1 !~ /@/ { all[n++] = $1 }
 		END {
 			for (i = 0; i < n; i++) print all[i] "@lockdep"
 			for (i = 0; i < n; i++) print all[i] "@kasan"
@@ -39,9 +39,15 @@ junit() {
 
 # run_group WHERE IOMMU KERNEL NAME...
 run_group() {
-	local where=$1 iommu=$2 kernel=$3 id=test-$1 round=0 limit missing one log
+	local where=$1 iommu=$2 kernel=$3 id=test-$1 title="tests ($3, $2)" nic=mlx5 round=0 limit missing one log
 	shift 3
-	[ "$where" = host ] || id=test-$kernel-$iommu
+	case $where in
+	guest) id=test-$kernel-$iommu ;;
+	guest-*)
+		nic=${where#guest-}
+		id=test-$nic-$kernel-$iommu title="tests ($nic, $kernel, $iommu)"
+		;;
+	esac
 	while [ $# -gt 0 ]; do
 		round=$((round + 1))
 		one=$id
@@ -53,7 +59,7 @@ run_group() {
 		else
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
-			guest_step "$one" "tests ($kernel, $iommu)" --kernel "$kernel" --iommu "$iommu" --nvme \
+			guest_step "$one" "$title" --kernel "$kernel" --iommu "$iommu" --nic "$nic" --nvme \
 				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" \
 				-- /project/tests/run-in-guest "$@"
 		fi
@@ -91,7 +97,7 @@ run_test() {
 		if (!(key in names)) order[n++] = key
 		names[key] = names[key] " " $1
 	} END { for (i = 0; i < n; i++) print order[i] names[order[i]] }')
-	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 == "guest" && !seen[$4]++ { print $4 }')
+	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
 	prepare $kernels
 	step_rdma_core
