@@ -49,8 +49,7 @@ bool test_in_lab(void)
 	return getenv("LAB_KERNEL");
 }
 
-/* TAP's way to say that a program cannot start; a lack is a skip on metal, all else a failure. */
-static void __attribute__((noreturn)) cannot_start(void)
+void test_cannot_start(void)
 {
 	if (test_error.missing && !test_in_lab())
 		printf("1..0 # SKIP %s\n", test_error.text);
@@ -66,7 +65,7 @@ void test_require(enum test_needs needs)
 
 		if (vfio_exporter_open(&exporter, test_options.exporter, test_options.interface,
 				       &test_error))
-			cannot_start();
+			test_cannot_start();
 		vfio_exporter_close(exporter);
 	}
 	if (needs & TEST_NEEDS_NIC) {
@@ -74,7 +73,7 @@ void test_require(enum test_needs needs)
 		struct verbs_peer peer;
 
 		if (verbs_peer_open(&peer, &options, &test_error))
-			cannot_start();
+			test_cannot_start();
 		verbs_peer_close(&peer);
 	}
 }

@@ -56,6 +56,8 @@ void test_parse(int argc, char **argv, const char *doc);
 void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */
 void test_require(enum test_needs needs);
+/* The same for what test_error says: a lack is a skip on metal, all else a failure. */
+void __attribute__((noreturn)) test_cannot_start(void);
 
 /* The lab's guest says so by LAB_KERNEL. */
 bool test_in_lab(void);
