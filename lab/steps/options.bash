@@ -22,7 +22,7 @@ test:
   --debug             the guest tests on the lockdep and on the KASAN kernel as well (without the
                       long canaries and the tests of others' suites)
 shell:
-  --nic MODEL         the emulated NIC: mlx5 (default) or efa
+  --nic MODEL         the emulated NIC: mlx5 (default), efa or irdma
   --kernel FLAVOUR    stock, patched (default), lockdep or kasan
   --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC
   --nvme              a third exporter: an nvme with a controller memory buffer
@@ -104,7 +104,7 @@ parse_value() {
 		[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--jobs takes a positive number, not \"$2\""
 		jobs=$2
 		;;
-	--nic) one_of --nic "$2" mlx5 efa && nic=$2 ;;
+	--nic) one_of --nic "$2" mlx5 efa irdma && nic=$2 ;;
 	--kernel) one_of --kernel "$2" stock patched lockdep kasan && flavour=$2 ;;
 	--iommu)
 		one_of --iommu "$2" pt passthrough translated

@@ -84,6 +84,14 @@ step_kernel() {
 		"${enter[@]}" -- kernel/build "$1" "$tree" "build/kernel/$1" "$jobs" "${fragments[@]}"
 }
 
+# step_irdma FLAVOUR: the driver that Kconfig offers only with ice, and what stands in for that
+step_irdma() {
+	local tree=build/kernel/patched-src
+	[ "$1" != stock ] || tree=build/kernel/src
+	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "$(stamp_of "kernel-$1")")" last_line \
+		"${enter[@]}" -- lab/nic/irdma/ice-stand-in/build "$tree" "build/kernel/$1" "build/irdma/$1" "$jobs"
+}
+
 ninja_progress() {
 	sed -nE 's/^\[([0-9]+)\/([0-9]+)\] (.*)/\1 \2 \3/p' "$1" 2> /dev/null | tail -n 1 |
 		awk '{ n = $1; of = $2; $1 = $2 = ""; printf "%d%% %s", n * 100 / of, $0 }'
@@ -114,6 +122,7 @@ prepare() {
 	step_patches
 	for one in "$@"; do
 		step_kernel "$one"
+		[ "$nic" != irdma ] || step_irdma "$one"
 	done
 	step_programs
 }
