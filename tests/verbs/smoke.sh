@@ -97,7 +97,7 @@ port=18610
 for program in ib_write_bw ib_read_bw ib_send_bw ib_write_lat; do
 	port=$((port + 1))
 	column=4	# average: of MB/s, or of microseconds (t_typical is 5)
-	for ((try = 1; try <= 5; try++)); do
+	for ((try = 1; try <= 20; try++)); do
 		status=0
 		pair "$port" "$program" -d "$device" -n 200 -s 4096 -F || status=1
 		! clock_was_measured || break
