@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../../tests/fuzz_input.h"
 #include "../hca.h"
 #include "../tests/host.h"
 
@@ -24,11 +25,6 @@
 #define MAILBOXES 3u
 #define QKEY 0x1234u
 
-struct input {
-	const u8 *data;
-	size_t left;
-};
-
 struct world {
 	struct host *host;
 	struct input *input;
@@ -41,38 +37,6 @@ struct world {
 };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-static u8 take8(struct input *input)
-{
-	if (!input->left)
-		return 0;
-	input->left--;
-	return *input->data++;
-}
-
-static u16 take16(struct input *input)
-{
-	u8 high = take8(input);
-
-	return high << 8 | take8(input);
-}
-
-static u32 take32(struct input *input)
-{
-	u16 high = take16(input);
-
-	return (u32)high << 16 | take16(input);
-}
-
-static void take(struct input *input, void *to, size_t len)
-{
-	size_t have = MIN(len, input->left);
-
-	memcpy(to, input->data, have);
-	memset((u8 *)to + have, 0, len - have);
-	input->data += have;
-	input->left -= have;
-}
 
 static void store32(u8 *p, u32 value)
 {
