@@ -119,6 +119,7 @@ struct efa_device {
 	struct admin_queue *admin;
 	struct turns *turns;
 	u32 aenq_groups; /* enabled ones */
+	u32 rnr_waiting; /* send requests that wait for a receive request */
 	char host[32];	 /* the guest's kernel, if it said so */
 };
 

@@ -191,6 +191,7 @@ void qp_receive_doorbell(struct efa_device *dev, u32 slot, u16 producer)
 		return;
 	}
 	qp->rq_producer = producer;
+	requester_peer_ready(qp, (u16)(producer - qp->rq_consumer));
 	if (qp->state == EFA_ADMIN_QP_STATE_ERR)
 		turn_ready(&qp->turn);
 }

@@ -16,6 +16,8 @@
 #define SEND_WQE_BYTES 128u
 #define RNR_RETRY_FOREVER 7u
 #define RNR_INTERVAL_NS 1000000ull
+/* Whose retries are not counted is woken by the receiver; this is in case it was not. */
+#define RNR_PATIENCE_NS 20000000ull
 #define NEVER (~0ull)
 
 /* One entry of a gather or scatter list. */
@@ -42,6 +44,7 @@ struct send_request {
 	u32 rnr_retries, retransmits; /* done */
 	u64 due;	 /* while it waits: when it goes on */
 	u64 ticket;	 /* of the knob that holds it */
+	bool rnr;	 /* waits for the peer to post a receive request */
 };
 
 struct receive_request {
@@ -125,6 +128,8 @@ bool receive_flush(struct efa_qp *qp, u32 most);
 bool requester_run(struct efa_qp *qp);
 /* The time came for one that waits. */
 void requester_timeout(struct efa_qp *qp);
+/* As many receive requests were posted: so many that wait for the peer may go on. */
+void requester_peer_ready(struct efa_qp *peer, u32 count);
 /* The request ends with this status, and is freed. */
 void requester_complete(struct send_request *request, u8 status);
 /* All of them end without a completion. */

@@ -32,8 +32,10 @@ static void leave(struct send_request *request)
 	g_queue_remove(request->due ? &qp->waiting : &qp->active, request);
 	if (request->ticket)
 		knob_forget(qp->dev->knobs, request->ticket);
+	qp->dev->rnr_waiting -= request->rnr;
 	request->ticket = 0;
 	request->due = 0;
+	request->rnr = false;
 }
 
 static void count_end(struct efa_device *dev, const struct send_request *request, u8 status)
@@ -134,6 +136,35 @@ void requester_timeout(struct efa_qp *qp)
 			go_on(request);
 	}
 	set_timer(qp);
+}
+
+struct peer_search {
+	u32 qpn, count;
+};
+
+static void wake_for_peer(void *object, void *opaque)
+{
+	struct peer_search *search = opaque;
+	struct efa_qp *qp = object;
+	GList *next;
+
+	for (GList *link = qp->waiting.head; link && search->count; link = next) {
+		struct send_request *request = link->data;
+
+		next = link->next;
+		if (!request->rnr || request->destination != search->qpn)
+			continue;
+		go_on(request);
+		search->count--;
+	}
+}
+
+void requester_peer_ready(struct efa_qp *peer, u32 count)
+{
+	struct peer_search search = {.qpn = peer->qpn, .count = count};
+
+	if (peer->dev->rnr_waiting)
+		id_table_for_each(peer->dev->qps, wake_for_peer, &search);
 }
 
 struct ticket_search {
@@ -237,7 +268,10 @@ static enum step finish(struct send_request *request, u8 status)
 	++*qp->dev->count.rnr;
 	if (qp->rnr_retry != RNR_RETRY_FOREVER && request->rnr_retries++ >= qp->rnr_retry)
 		return end(request, status);
-	return stand_aside(request, RNR_INTERVAL_NS);
+	request->rnr = true;
+	qp->dev->rnr_waiting++;
+	return stand_aside(request, qp->rnr_retry == RNR_RETRY_FOREVER ? RNR_PATIENCE_NS :
+									 RNR_INTERVAL_NS);
 }
 
 static u8 local_status(enum access_result result)
