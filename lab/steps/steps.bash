@@ -98,8 +98,13 @@ ninja_progress() {
 }
 
 step_rdma_core() {
-	step rdma-core "rdma-core" "$(hash @rdma-core-patches)" ninja_progress \
+	step rdma-core "rdma-core" "$(hash @rdma-core-patches @lab/rootfs/fetch-source)" ninja_progress \
 		"${enter[@]}" -- rdma-core-patches/build build/rdma-core "$jobs"
+}
+
+step_perftest() {
+	step perftest "perftest" "$(hash @benchmarks/perftest-patches @lab/rootfs/fetch-source)" last_line \
+		"${enter[@]}" -- benchmarks/perftest-patches/build build/perftest "$jobs"
 }
 
 step_kselftests() {

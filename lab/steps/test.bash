@@ -101,6 +101,7 @@ run_test() {
 	# shellcheck disable=SC2086
 	prepare $kernels
 	step_rdma_core
+	step_perftest
 	step_kselftests
 	rm -rf "$build/report/junit" "$build/report/test.xml"
 	mkdir -p "$build/report/junit"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=bash
+# Server and client of one program on this machine, and what perftest prints.
+
+PAIR_SECONDS=60
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# shellcheck disable=SC2034  # failed is what the script ends with
+n=0 failed=0
+
+report() {	# STATUS NAME
+	n=$((n + 1))
+	if [[ $1 == 0 ]]; then
+		echo "ok $n - $2"
+		return
+	fi
+	echo "not ok $n - $2"
+	tail -n 15 "$scratch"/*.log 2> /dev/null | sed 's/^/# /' || true
+	# shellcheck disable=SC2034
+	failed=1
+}
+
+# Waits for a TCP server of that port: its socket is in state 0A (listening).
+wait_for_port() {	# PORT PID
+	local hex
+	printf -v hex ':%04X ' "$1"
+	for ((i = 0; i < 600; i++)); do
+		cat /proc/net/tcp /proc/net/tcp6 2> /dev/null | grep -q "$hex.* 0A " && return
+		kill -0 "$2" 2> /dev/null || return 1
+		read -rt 0.05 _ <> <(:) || true
+	done
+	return 1
+}
+
+# Runs both sides. Sets server_status and client_status: 124 hung, 125 had no server to talk to.
+# Output: $scratch/{server,client}.log.
+pair() {	# PORT SERVER_OPTIONS CLIENT_OPTIONS PROGRAM [ARGUMENT...]
+	local port=$1 server_options=$2 client_options=$3 server
+	shift 3
+	server_status=0 client_status=0
+	rm -f "$scratch"/*.log
+	# shellcheck disable=SC2086
+	timeout "$PAIR_SECONDS" "$@" -p "$port" $server_options > "$scratch/server.log" 2>&1 &
+	server=$!
+	if wait_for_port "$port" "$server"; then
+		# shellcheck disable=SC2086
+		timeout "$PAIR_SECONDS" "$@" -p "$port" $client_options 127.0.0.1 > "$scratch/client.log" 2>&1 ||
+			client_status=$?
+	else
+		client_status=125
+	fi
+	wait "$server" || server_status=$?
+}
+
+both_ended_well() {
+	[[ $server_status == 0 && $client_status == 0 ]]
+}
+
+# perftest measures its clock first; where others keep the CPU busy it may fail to, says so, and its times are no numbers.
+clock_was_measured() {
+	! grep -q 'Correlation coefficient' "$scratch"/*.log
+}
+
+# pair() until perftest could measure its clock.
+perftest_pair() {
+	local try
+	for ((try = 1; try <= 20; try++)); do
+		pair "$@"
+		! clock_was_measured || break
+	done
+}
+
+# Every row of perftest's table has a number above 0 in that column.
+row_has() {	# COLUMN
+	awk -v column="$1" '
+		/^ *#bytes/ { table = 1; next }
+		table && $1 + 0 > 0 { rows++; if ($column + 0 > 0) good++ }
+		END { exit !(rows > 0 && good == rows) }' "$scratch/client.log"
+}
