@@ -113,7 +113,7 @@ step_kselftests() {
 }
 
 step_programs() {
-	step programs "programs" "$(hash @CMakeLists.txt @lib @benchmarks @tests @lab/nic @lab/steps/build-programs \
+	step programs "programs" "$(hash @CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic @lab/steps/build-programs \
 		"$(stamp_of source)")" ninja_progress \
 		"${enter[@]}" -- lab/steps/build-programs build/programs build/kernel/src "$jobs"
 }
