@@ -1,54 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* A revoke shows in the MR's ODP statistics (rdma statistic show mr): its pages, and one event handled. */
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "rdma_tool.h"
 
 struct statistics {
 	json_int_t faulted, faults_handled;
 	json_int_t invalidated, invalidations_handled;
 };
 
-static json_t *ask_rdma(const char *command)
-{
-	json_error_t error;
-	FILE *pipe = popen(command, "re");
-	json_t *list;
-
-	assert_non_null(pipe);
-	list = json_loadf(pipe, 0, &error);
-	if (pclose(pipe) || !list)
-		fail_msg("\"%s\" failed: %s", command, error.text);
-	return list;
-}
-
-/* The kernel's number of the MR with this rkey. */
-static json_int_t number_of(const struct ibv_mr *mr)
-{
-	json_t *list = ask_rdma("rdma -j -d resource show mr"), *entry;
-	json_int_t number = -1;
-	size_t i;
-
-	json_array_foreach(list, i, entry) {
-		const char *rkey = json_string_value(json_object_get(entry, "rkey"));
-
-		if (rkey && strtoul(rkey, NULL, 16) == mr->rkey)
-			number = json_integer_value(json_object_get(entry, "mrn"));
-	}
-	json_decref(list);
-	if (number < 0)
-		fail_msg("\"rdma resource show mr\" does not list rkey %#x", mr->rkey);
-	return number;
-}
-
 /* False if the kernel shows none of this MR. */
 static bool read_statistics(const struct ibv_mr *mr, struct statistics *statistics)
 {
-	json_int_t number = number_of(mr);
-	json_t *list = ask_rdma("rdma -j statistic show mr"), *entry;
+	json_t *list = rdma_tool_ask("rdma -j statistic show mr"), *entry, *itself = rdma_tool_mr(mr);
+	json_int_t number = json_integer_value(json_object_get(itself, "mrn"));
 	bool shown = false;
 	size_t i;
 
@@ -60,14 +26,13 @@ static bool read_statistics(const struct ibv_mr *mr, struct statistics *statisti
 				     "page_invalidations", &statistics->invalidated,
 				     "page_invalidations_handled", &statistics->invalidations_handled);
 	}
+	json_decref(itself);
 	json_decref(list);
 	return shown;
 }
 
 static void must_read_statistics(struct fixture *fixture, struct statistics *statistics)
 {
-	if (system("command -v rdma > /dev/null"))
-		test_skip("the program rdma is not there (package iproute2)");
 	if (!read_statistics(fixture->mr, statistics))
 		test_skip("this kernel shows no ODP statistics of dma-buf MRs");
 }
