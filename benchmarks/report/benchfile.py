@@ -73,6 +73,19 @@ def check_counters(counters, fail):
                 fail(f"counters.{event} has an entry without params and counts of numbers")
 
 
+def check_devices(devices, fail):
+    """What dmabuf_levels --json said."""
+    if not isinstance(devices, list):
+        fail("environment.devices is no list")
+    for device in devices:
+        if not (isinstance(device, dict)
+                and all(isinstance(device.get(key), str)
+                        for key in ("device", "driver", "vfio_memory"))
+                and isinstance(device.get("level"), (str, type(None)))
+                and isinstance(device.get("odp"), bool)):
+            fail("environment.devices has an entry that is not dmabuf_levels'")
+
+
 def check(data, path):
     def fail(why):
         raise BenchFileError(f"{path} is no result file: {why}")
@@ -86,6 +99,7 @@ def check(data, path):
         fail("it has no environment")
     if not isinstance(environment.get("lab"), bool):
         fail("environment.lab is neither true nor false")
+    check_devices(environment.get("devices", []), fail)
     if not isinstance(data.get("figures"), list):
         fail("it has no list of figures")
     for index, figure in enumerate(data["figures"]):

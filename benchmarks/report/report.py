@@ -47,8 +47,18 @@ def compare_sections(data, stock):
             for title, header, rows in result if rows]
 
 
+def device_sections(environment):
+    devices = environment.get("devices", [])
+    if not devices:
+        return []
+    return [("RDMA devices: move notify level, and what it means for the memory of a VFIO device",
+             ["device", "driver", "level", "ODP", "memory of a VFIO device"],
+             [[device["device"], device["driver"], device["level"] or "not told",
+               "yes" if device["odp"] else "no", device["vfio_memory"]] for device in devices])]
+
+
 def all_tables(data, stock):
-    result = []
+    result = device_sections(data["environment"])
     for title, figures in tables.sections(data["figures"]):
         result.append((title, *tables.figure_table(figures)))
     result += counter_sections(data)
@@ -71,7 +81,8 @@ def write_page(data, stock, folder, all_of_them, notes):
 
     os.makedirs(folder, exist_ok=True)
     drawn = plots.plot_all(data, stock, folder)
-    environment = dict(data["environment"])
+    environment = {key: value for key, value in data["environment"].items()
+                   if key != "devices"}
     if stock:
         environment["stock kernel"] = stock["environment"].get("kernel", "unknown")
     path = os.path.join(folder, "index.html")

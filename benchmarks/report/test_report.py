@@ -56,6 +56,10 @@ class Refusal(unittest.TestCase):
     def test_sample_is_taken(self):
         benchfile.check(sample_file(), "bench.json")
 
+    def test_devices(self):
+        self.refused(lambda data: data["environment"].update(devices=[{"device": 1}]),
+                     "environment.devices")
+
     def test_schema(self):
         self.refused(lambda data: data.update(schema=2), "schema is 2")
         self.refused(lambda data: data.pop("schema") and None, "schema is None")
@@ -218,6 +222,19 @@ class Run(unittest.TestCase):
             self.assertIn("microseconds do not", text)
             self.assertIn("microseconds do not", html)
             self.assertIn("Patched against stock kernel", text)
+
+    def test_devices_have_a_table(self):
+        data = sample_file()
+        data["environment"]["devices"] = [
+            {"device": "mlx5_0", "driver": "mlx5_core", "level": None, "odp": True,
+             "vfio_memory": "yes"}]
+        with tempfile.TemporaryDirectory() as folder:
+            text = self.run_report(folder, data)
+            self.assertRegex(text, r"mlx5_0 +mlx5_core +not told +yes +yes")
+            with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
+                html = file.read()
+            self.assertIn("<td class=text>mlx5_core</td>", html)
+            self.assertNotIn("vfio_memory", html)
 
     def test_metal_is_not_called_lab(self):
         data = sample_file()
