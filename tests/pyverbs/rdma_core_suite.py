@@ -126,6 +126,8 @@ def main():
     options.add_argument("modules", nargs="*", default=MODULES)
     options = options.parse_args()
     folder = os.path.join(tests_folder(), "tests")
+    if os.environ.get("RDMA_CORE"):
+        os.environ["PATH"] = os.path.join(os.environ["RDMA_CORE"], "bin") + os.pathsep + os.environ["PATH"]
     try:
         import pyverbs.device as device
     except ImportError as error:

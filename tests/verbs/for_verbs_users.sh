@@ -37,10 +37,16 @@ if [[ -z $device || -z ${EXPORTER:-} ]]; then
 	runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
 	exit
 fi
-echo 1..3
+echo 1..4
 nodes=("/sys/bus/pci/devices/$EXPORTER/vfio-dev/"*)
 prints_what_it_should 'the C program' ./lend_to_nic \
 	"$BUILD/tests/examples/lend_to_nic" "$device" "/dev/vfio/devices/${nodes[0]##*/}" 2
+# This one takes what the distribution's rdma-core does not have.
+"$TESTS/../docs/examples/extract" "$document" told.c > "$scratch/told.c"
+cc -D_GNU_SOURCE -Wall -Wextra -Werror ${RDMA_CORE:+-I"$RDMA_CORE/include" -L"$RDMA_CORE/lib"} \
+	-o "$scratch/told" "$scratch/told.c" -libverbs > "$scratch/built" 2>&1 || sed 's/^/# /' "$scratch/built"
+prints_what_it_should 'the C program that is told' ./told \
+	"$scratch/told" "$device" "/dev/vfio/devices/${nodes[0]##*/}" 2
 "$TESTS/../docs/examples/extract" "$document" lend_to_nic.py > "$scratch/lend_to_nic.py"
 prints_what_it_should 'the Python program' 'python3 lend_to_nic.py' \
 	python3 "$scratch/lend_to_nic.py" "$device" "$EXPORTER" 2
