@@ -90,8 +90,15 @@ host_tests() {
 	line "tests (host)" "done in $(duration $((SECONDS - since)))"
 }
 
+# A cell that is red is a failed test already.
+level_page() {
+	local files=("$build"/report/levels-*.json)
+	[ -e "${files[0]}" ] || return 0
+	"${enter[@]}" -- python3 benchmarks/report/levels.py build/report || true
+}
+
 run_test() {
-	local groups kernels where iommu kernel group_names status=0
+	local groups kernels where iommu kernel group_names one status=0
 	groups=$(printf '%s\n' "$plan" | awk -F '\t' '{
 		key = $2 " " $3 " " $4
 		if (!(key in names)) order[n++] = key
@@ -100,16 +107,20 @@ run_test() {
 	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
 	prepare $kernels
+	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 == "guest-irdma" && !seen[$4]++ { print $4 }'); do
+		step_irdma "$one"
+	done
 	step_rdma_core
 	step_perftest
 	step_kselftests
-	rm -rf "$build/report/junit" "$build/report/test.xml"
+	rm -rf "$build/report/junit" "$build/report/test.xml" "$build/report"/levels*
 	mkdir -p "$build/report/junit"
 	while read -r where iommu kernel group_names <&3; do
 		# shellcheck disable=SC2086
 		run_group "$where" "$iommu" "$kernel" $group_names
 	done 3<<< "$groups"
 	line all "done in $(duration "$SECONDS")"
+	level_page
 	junit merge build/report/junit build/report/test.xml || status=1
 	exit "$status"
 }

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """rdma-core's own tests on one RDMA device, as TAP: no failure, and every skip with its reason.
 
-usage: rdma_core_suite.py [--may-skip=REGEX] [MODULE...]
+usage: rdma_core_suite.py [--may-skip=REGEX] [--must-fail=REGEX] [MODULE...]
 
 MODULE is one of rdma-core's test modules (default: those below). With --may-skip, a test whose name does not match
-fails if it skips, in the lab and on a kernel with the series: there nothing else is missing.
+fails if it skips, in the lab and on a kernel with the series: there nothing else is missing. With --must-fail, a test
+whose name matches asks for what the device's driver refuses: it counts as skipped if it fails, and fails if it passes.
 
 Environment: RDMA_CORE (an installed rdma-core, with tests/ in share/doc/rdma-core), or RDMA_CORE_TESTS (the folder
 that holds tests/); IB_DEV (default: the first device); VFIO_DMABUF (memory to lend, BDF[,bar=N][,offset=X]; default:
@@ -51,9 +52,10 @@ def tests_folder():
 class TapResult(unittest.TestResult):
     """Prints each test's line when it ends; a subtest that fails fails its test."""
 
-    def __init__(self, may_skip):
+    def __init__(self, may_skip, must_fail):
         super().__init__()
         self.may_skip = may_skip
+        self.must_fail = re.compile(must_fail) if must_fail else None
         self.count = 0
         self.details = []
 
@@ -63,11 +65,26 @@ class TapResult(unittest.TestResult):
         self.outcome = "ok"
         self.reason = None
 
+    def refused_by_driver(self, test):
+        return self.must_fail is not None and self.must_fail.search(test.id()) is not None
+
+    def refusal(self, test, err):
+        self.skipped.append((test, str(err[1])))
+        self.reason = f"the driver refuses it, as it must: {err[1]}"
+
     def fail(self, test, err):
         self.outcome = "not ok"
         self.details.append(self._exc_info_to_string(err, test))
 
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        if self.refused_by_driver(test):
+            self.addUnexpectedSuccess(test)
+
     def addError(self, test, err):
+        if self.refused_by_driver(test):
+            self.refusal(test, err)
+            return
         super().addError(test, err)
         if not self.testsRun or isinstance(test, unittest.suite._ErrorHolder):
             self.startTest(test)
@@ -77,6 +94,9 @@ class TapResult(unittest.TestResult):
             self.fail(test, err)
 
     def addFailure(self, test, err):
+        if self.refused_by_driver(test):
+            self.refusal(test, err)
+            return
         super().addFailure(test, err)
         self.fail(test, err)
 
@@ -123,6 +143,7 @@ def arguments_of_the_suite(device):
 def main():
     options = argparse.ArgumentParser(usage=__doc__)
     options.add_argument("--may-skip", default="")
+    options.add_argument("--must-fail", default="")
     options.add_argument("modules", nargs="*", default=MODULES)
     options = options.parse_args()
     folder = os.path.join(tests_folder(), "tests")
@@ -151,7 +172,7 @@ def main():
     suite = unittest.defaultTestLoader.loadTestsFromNames([f"tests.{m}" for m in options.modules])
     print(f"1..{suite.countTestCases()}")
     lab = os.environ.get("LAB_KERNEL", "stock") != "stock"
-    result = TapResult(options.may_skip if lab else "")
+    result = TapResult(options.may_skip if lab else "", options.must_fail)
     suite.run(result)
     print(f"# {result.count} run, {len(result.failures)} failures, {len(result.errors)} errors, "
           f"{len(result.skipped)} skipped")

@@ -23,6 +23,21 @@ efa* | rdmap*)
 *)
 	pingpong=ibv_rc_pingpong arguments=()
 	perftests=(ib_write_bw ib_read_bw ib_send_bw ib_write_lat) perftest_arguments=()
+	port_folder=/sys/class/infiniband/$device/ports/1
+	if [[ $(< "$port_folder/link_layer") = Ethernet ]]; then
+		# RoCE routes by GID: the first of version 2 that is an IPv4 address.
+		for gid in "$port_folder"/gids/*; do
+			index=${gid##*/}
+			[[ $(< "$gid") == 0000:0000:0000:0000:0000:ffff:* ]] || continue
+			[[ $(cat "$port_folder/gid_attrs/types/$index" 2> /dev/null) = *v2* ]] || continue
+			arguments=(-g "$index") perftest_arguments=(-x "$index")
+			break
+		done
+		if [[ ${#arguments[@]} -eq 0 ]]; then
+			runner_lack "$device has no GID of RoCE v2: give its network interface an IPv4 address"
+			exit
+		fi
+	fi
 	;;
 esac
 echo 1..$((3 + ${#perftests[@]}))

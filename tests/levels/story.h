@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* One exporter's memory and one importer, and what happens to them. */
+#ifndef TESTS_LEVELS_STORY_H
+#define TESTS_LEVELS_STORY_H
+
+#include "expectations.h"
+#include "fixture.h"
+#include "importer.h"
+
+#define OUTCOME_LENGTH 64
+
+struct story {
+	enum exporter_kind kind;
+	struct fixture *vfio;	/* the device that is revoked; its memory is what is lent by EXPORTER_VFIO */
+	struct importer importer;
+	size_t size;
+	int dmabuf;
+	uint8_t *view;		/* of a plain dma-buf */
+	struct ibv_mr *mr;
+	uint32_t seed;		/* of the pattern that arrived last; 0: none */
+	bool memory_is_off;
+};
+
+/* Ends the running test if it cannot. */
+void story_begin(struct story *story, enum exporter_kind kind, bool by_srd);
+/* Nothing on one that has not begun. */
+void story_end(struct story *story);
+/* What happened, in the words of expectations.c. Ends the running test if nothing is promised. */
+void story_event(struct story *story, enum event event, char outcome[OUTCOME_LENGTH]);
+
+#endif
