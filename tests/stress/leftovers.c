@@ -44,7 +44,7 @@ int leftovers_dmabufs(struct error *err)
 		FILE *file = fopen(BUFINFO, "re");
 
 		if (!file)
-			return errno == ENOENT ? 0 : error_set(err, errno, "cannot open " BUFINFO);
+			return error_set(err, errno, "cannot open " BUFINFO);
 		count = count_dmabufs(file, line, sizeof(line));
 		fclose(file);
 		if (!count)
@@ -84,7 +84,7 @@ int leftovers_leaks(struct error *err)
 	int ret;
 
 	if (access(KMEMLEAK, W_OK))
-		return 0;
+		return error_set(err, errno, "cannot use " KMEMLEAK);
 	sleep(LEAK_AGE_SECONDS);
 	ret = tell_kmemleak("scan");
 	/* What a register or a stack still seemed to name is found the second time. */

@@ -5,12 +5,12 @@
 
 #include "error.h"
 
-/* 0 if no dma-buf of a VFIO device is left, or if nobody can tell. */
+/* 0 if no dma-buf of a VFIO device is left; -ENOENT if nobody can tell. */
 int leftovers_dmabufs(struct error *err);
 
 /* Leaks from before this call are none of ours. */
 void leftovers_forget_leaks(void);
-/* 0 if kmemleak finds none, or if the kernel has no kmemleak. */
+/* 0 if kmemleak finds none; -ENOENT if the kernel has no kmemleak. */
 int leftovers_leaks(struct error *err);
 
 #endif
