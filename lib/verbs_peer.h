@@ -114,6 +114,7 @@ struct verbs_pair {
 int verbs_pair_create(struct verbs_peer *peer, const struct verbs_qp_options *options,
 		      struct verbs_pair *pair, struct error *err);
 void verbs_pair_destroy(struct verbs_pair *pair);
+/* Where a QP cannot leave the error state (irdma's cannot), with new QPs and CQs. */
 int verbs_pair_recycle(struct verbs_pair *pair, struct error *err);
 
 /* Over a stream socket: sends local, receives as many bytes of the peer's. */

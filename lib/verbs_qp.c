@@ -277,6 +277,15 @@ void verbs_pair_destroy(struct verbs_pair *pair)
  * Both go to RESET before either comes back, and both take new PSNs: a packet
  * of the earlier connection that is still under way must not fit the new one.
  */
+static int renew_pair(struct verbs_pair *pair, struct error *err)
+{
+	const struct verbs_qp_options options = pair->initiator.options;
+	struct verbs_peer *peer = pair->initiator.peer;
+
+	verbs_pair_destroy(pair);
+	return verbs_pair_create(peer, &options, pair, err);
+}
+
 int verbs_pair_recycle(struct verbs_pair *pair, struct error *err)
 {
 	int ret = to_reset(&pair->initiator, err);
@@ -287,7 +296,8 @@ int verbs_pair_recycle(struct verbs_pair *pair, struct error *err)
 		return ret;
 	pair->initiator.local.psn = random_psn();
 	pair->responder.local.psn = random_psn();
-	return connect_pair(pair, err);
+	ret = connect_pair(pair, err);
+	return ret == -EINVAL ? renew_pair(pair, err) : ret;
 }
 
 int verbs_exchange(int socket, const void *local, void *remote, size_t length, struct error *err)

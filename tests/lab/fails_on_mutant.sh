@@ -13,7 +13,8 @@ shift 2
 program=$BUILD/tests/$1
 shift
 status=0
-output=$("$program" --exporter "$EXPORTER" "$@" 2>&1) || status=$?
+# What a broken kernel does is nobody's result.
+output=$(env -u RESULTS "$program" --exporter "$EXPORTER" "$@" 2>&1) || status=$?
 printf '%s\n' "$output" | sed 's/^/# /'
 echo 1..1
 if [[ $status == 1 ]] && grep -qE "^not ok [0-9]+ - $wanted\$" <<< "$output" &&

@@ -182,6 +182,6 @@ int level_of_vendor(unsigned int vendor_id, enum level *level, const char **nic,
 			return 0;
 		}
 	}
-	return error_missing(err, ENOENT, "nobody has said what the RDMA devices of vendor %#x must do: "
-			     "add its level to expectations.c", vendor_id);
+	return error_missing(err, ENOENT, "nobody has said what the RDMA devices of vendor %#x "
+			     "must do: add its level to expectations.c", vendor_id);
 }

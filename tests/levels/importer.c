@@ -36,7 +36,8 @@ int importer_open(struct importer *importer, size_t size, bool by_srd, struct er
 	ret = verbs_peer_open(&importer->peer, &options, err);
 	if (ret)
 		return ret;
-	ret = verbs_buffer_init(&importer->peer, size, IBV_ACCESS_LOCAL_WRITE, &importer->source, err);
+	ret = verbs_buffer_init(&importer->peer, size, IBV_ACCESS_LOCAL_WRITE, &importer->source,
+				err);
 	if (!ret)
 		ret = open_queues(importer, err);
 	if (ret)

@@ -29,7 +29,7 @@ static uint64_t stale_before, strays_before;
 
 static uint64_t stale_keys(void)
 {
-	return lab_counter(story.vfio, level == LEVEL_REVOKING ? "stale_stags" : "stale_keys");
+	return lab_counter(story.vfio, "stale_keys");
 }
 
 /* No key outlived the memory that it was for, and none was used. */
@@ -38,7 +38,8 @@ static void must_have_left_nothing(void)
 	uint64_t strays = lab_counter(story.vfio, "dma.unmapped_accesses");
 
 	if (stale_keys() != stale_before)
-		fail_msg("%lu keys outlived their memory", (unsigned long)(stale_keys() - stale_before));
+		fail_msg("%lu keys outlived their memory",
+			 (unsigned long)(stale_keys() - stale_before));
 	if (strays != strays_before)
 		fail_msg("%lu stray accesses", (unsigned long)(strays - strays_before));
 }
@@ -79,11 +80,11 @@ static json_t *cell_json(const struct cell *cell)
 {
 	struct expectation expected = expectation_of(level, cell->kind, cell->event);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "exporter",
-			 exporter_kind_name(cell->kind), "event", event_name(cell->event), "expected",
-			 expected.outcome, "happened", cell->happened, "commands_expected",
-			 work_json(expected.commands), "commands", work_json(cell->commands), "passed",
-			 cell->passed);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}",
+			 "exporter", exporter_kind_name(cell->kind), "event", event_name(cell->event),
+			 "expected", expected.outcome, "happened", cell->happened,
+			 "commands_expected", work_json(expected.commands),
+			 "commands", work_json(cell->commands), "passed", cell->passed);
 }
 
 static int write_results(void)
@@ -99,7 +100,8 @@ static int write_results(void)
 	uname(&name);
 	for (size_t i = 0; i < CELLS; i++)
 		json_array_append_new(list, cell_json(&cells[i]));
-	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:o}", "schema", 1, "nic", nic, "device", device,
+	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:o}", "schema", 1, "nic", nic,
+			 "device", device,
 			 "level", level_name(level), "kernel", name.release, "lab", test_in_lab(),
 			 "cells", list);
 	snprintf(path, sizeof(path), "%s/levels-%s.json", folder, nic);

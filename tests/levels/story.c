@@ -71,8 +71,8 @@ void story_end(struct story *story)
 
 static int try_registration(struct story *story, struct ibv_mr **mr)
 {
-	return verbs_reg_dmabuf(&story->importer.peer, story->dmabuf, 0, story->size, 0, IMPORTER_ACCESS,
-				mr, &test_error);
+	return verbs_reg_dmabuf(&story->importer.peer, story->dmabuf, 0, story->size, 0,
+				IMPORTER_ACCESS, mr, &test_error);
 }
 
 static int deregister(struct ibv_mr **mr)
@@ -135,8 +135,8 @@ static void be_importer(const struct story *story, int result)
 
 	ret = verbs_peer_open(&peer, &options, &test_error);
 	if (!ret)
-		ret = verbs_reg_dmabuf(&peer, story->dmabuf, 0, story->size, 0, IMPORTER_ACCESS, &mr,
-				       &test_error);
+		ret = verbs_reg_dmabuf(&peer, story->dmabuf, 0, story->size, 0, IMPORTER_ACCESS,
+				       &mr, &test_error);
 	if (write(result, &ret, sizeof(ret)) == sizeof(ret))
 		for (;;)
 			pause();

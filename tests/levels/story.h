@@ -11,7 +11,7 @@
 
 struct story {
 	enum exporter_kind kind;
-	struct fixture *vfio;	/* the device that is revoked; its memory is what is lent by EXPORTER_VFIO */
+	struct fixture *vfio;	/* the device that is revoked; EXPORTER_VFIO lends its memory */
 	struct importer importer;
 	size_t size;
 	int dmabuf;

@@ -47,7 +47,7 @@ static void must_have_cost(const struct fixture *fixture, struct device_work bef
 static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
-	uint64_t stale = lab_counter(fixture, "stale_stags");
+	uint64_t stale = lab_counter(fixture, "stale_keys");
 	uint64_t strays = lab_counter(fixture, "dma.unmapped_accesses");
 	int ret = fixture_teardown(state);
 

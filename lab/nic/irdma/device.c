@@ -41,7 +41,7 @@ static void make_counters(struct irdma_device *dev)
 	COUNTER(flushed);
 	COUNTER(cq_overflows);
 	COUNTER(lost);
-	COUNTER(stale_stags);
+	COUNTER(stale_keys);
 #undef COUNTER
 }
 

@@ -48,7 +48,7 @@ struct irdma_counters {
 	u64 *bytes_read, *bytes_written; /* payload moved through stags */
 	u64 *rnr_naks, *remote_access_errors, *local_protection_errors, *flushed;
 	u64 *cq_overflows, *lost;
-	u64 *stale_stags; /* found mapping a window that went away */
+	u64 *stale_keys; /* found mapping a window that went away */
 };
 
 /* What GATHER_STATS tells; from reset on. */

@@ -345,6 +345,11 @@ static void alloc_stag(struct irdma_device *dev, const u64 *wqe, struct control_
 	stag->is_window = !(wqe[CONTROL_HEADER] & IRDMA_CQPSQ_STAG_MR);
 	stag->type_1 = wqe[CONTROL_HEADER] & IRDMA_CQPSQ_STAG_MWTYPE;
 	stag->page_shift = 12;
+	if (!stag->index) {
+		result->code = CONTROL_BAD_PARAMETER;
+		g_free(stag);
+		return;
+	}
 	add(dev, stag, result);
 }
 
@@ -358,7 +363,9 @@ static bool has_its_list(const struct stag *stag)
 	case LIST_ONE_LEVEL:
 		return stag->first_pble + pages <= pbles;
 	case LIST_TWO_LEVELS:
-		return stag->first_pble + (pages + PBLES_IN_A_PAGE - 1) / PBLES_IN_A_PAGE <= pbles;
+		/* Each page has an entry of its own, and so has each page of entries. */
+		return pages <= pbles &&
+		       stag->first_pble + (pages + PBLES_IN_A_PAGE - 1) / PBLES_IN_A_PAGE <= pbles;
 	default:
 		return false;
 	}
@@ -369,6 +376,13 @@ static void find_extent(struct stag *stag)
 {
 	u64 page;
 
+	if (stag->level == LIST_NONE) {
+		u64 bytes = page_count(stag) * page_bytes(stag);
+
+		stag->lowest = stag->address;
+		stag->end = bytes > UINT64_MAX - stag->address ? UINT64_MAX : stag->address + bytes;
+		return;
+	}
 	stag->lowest = UINT64_MAX;
 	for (u64 i = 0; i < page_count(stag); i++) {
 		if (page_address(stag, i, &page))
@@ -440,6 +454,8 @@ static bool points_into(const struct stag *stag, const struct lost_window *windo
 	if (!stag->valid || stag->is_window || stag->whole || stag->lowest >= window->end ||
 	    stag->end <= window->start)
 		return false;
+	if (stag->level == LIST_NONE)
+		return true;
 	for (u64 i = 0; i < page_count(stag); i++)
 		if (!page_address(stag, i, &page) && page < window->end &&
 		    page + page_bytes(stag) > window->start)
@@ -453,7 +469,7 @@ static void look_for_stale(void *object, void *opaque)
 
 	if (!points_into(stag, opaque))
 		return;
-	++*stag->dev->count.stale_stags;
+	++*stag->dev->count.stale_keys;
 	irdma_log(stag->dev, "stag index 0x%x maps a window that went away", stag->index);
 }
 
