@@ -15,7 +15,8 @@ report() {	# STATUS NAME
 		return
 	fi
 	echo "not ok $n - $2"
-	tail -n 15 "$scratch"/*.log 2> /dev/null | sed 's/^/# /' || true
+	echo "# exit status of the server ${server_status:--}, of the client ${client_status:--}"
+	tail -n 40 "$scratch"/*.log 2> /dev/null | sed 's/^/# /' || true
 	# shellcheck disable=SC2034
 	failed=1
 }

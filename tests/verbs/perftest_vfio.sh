@@ -32,7 +32,7 @@ is_revoked() {	# NAME STATUS_TEXT PROGRAM SERVER_OPTIONS CLIENT_OPTIONS
 	shift 2
 	run "$@" -D 30 -s 65536
 	[[ $client_status != 0 && $client_status != 12[45] && $server_status != 0 && $server_status != 124 ]] &&
-		grep -qh 'the memory of BAR 2 was revoked' "$scratch"/*.log && grep -q "$text" "$scratch/client.log" ||
+		grep -qh 'the memory of BAR 2 is revoked now' "$scratch"/*.log && grep -q "$text" "$scratch/client.log" ||
 		status=1
 	report "$status" "$name"
 }
