@@ -12,6 +12,7 @@ enum capability_type {
 	CAPABILITY_GENERAL = 0,
 	CAPABILITY_ODP = 2,
 	CAPABILITY_ATOMIC = 3,
+	CAPABILITY_DEVICE_MEMORY = 15,
 };
 
 enum { ATOMIC_COMPARE_SWAP_BIT = 1 << 0, ATOMIC_FETCH_ADD_BIT = 1 << 1, ATOMIC_8_BYTES = 1 << 3 };
@@ -72,6 +73,7 @@ static void set_general(u8 *caps)
 	CAP(relaxed_ordering_write_umr, 1);
 	CAP(relaxed_ordering_read_umr, 1);
 	CAP(terminate_scatter_list_mkey, 1);
+	CAP(device_memory, 1);
 
 	CAP(log_pg_sz, 12);
 	CAP(log_bf_reg_size, 9);
@@ -125,7 +127,8 @@ static void set_atomic(u8 *caps)
 
 static bool known_type(u32 type)
 {
-	return type == CAPABILITY_GENERAL || type == CAPABILITY_ODP || type == CAPABILITY_ATOMIC;
+	return type == CAPABILITY_GENERAL || type == CAPABILITY_ODP ||
+	       type == CAPABILITY_ATOMIC || type == CAPABILITY_DEVICE_MEMORY;
 }
 
 void capabilities_reset(struct mlx5_device *dev)
@@ -136,6 +139,7 @@ void capabilities_reset(struct mlx5_device *dev)
 	set_general(hca->caps_max[CAPABILITY_GENERAL]);
 	set_odp(hca->caps_max[CAPABILITY_ODP], !hca->transport_faults);
 	set_atomic(hca->caps_max[CAPABILITY_ATOMIC]);
+	device_memory_capabilities(hca->caps_max[CAPABILITY_DEVICE_MEMORY]);
 	memcpy(hca->caps, hca->caps_max, sizeof(hca->caps));
 	/* The memory scheme and what goes beyond RC in the other are off until the host asks. */
 	IFC_SET(odp_cap, hca->caps[CAPABILITY_ODP], mem_page_fault, 0);
@@ -210,6 +214,8 @@ static enum command_status set_hca_cap(struct mlx5_device *dev, struct command *
 		memcpy(now, caps, IFC_BYTES(odp_cap));
 		dev->transport_faults = !IFC_GET(odp_cap, now, mem_page_fault);
 		return COMMAND_OK;
+	case CAPABILITY_DEVICE_MEMORY:
+		return COMMAND_BAD_PARAM; /* there is nothing to choose */
 	default:
 		if (len < IFC_BYTES(atomic_caps))
 			return COMMAND_BAD_INPUT_LEN;

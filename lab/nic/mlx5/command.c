@@ -74,7 +74,7 @@ struct command_interface {
 
 static const struct command_entry *const command_tables[] = {
 	device_commands,	   capability_commands, port_commands, event_queue_commands,
-	completion_queue_commands, memory_key_commands, page_fault_commands,
+	completion_queue_commands, memory_key_commands, device_memory_commands, page_fault_commands,
 	qp_commands,		   srq_commands,
 };
 

@@ -7,7 +7,7 @@
 #include "memory_key.h"
 
 #define LAST_EQ 63u
-#define LAST_UAR (MLX5_BAR_SIZE / MLX5_PAGE_SIZE - 1)
+#define LAST_UAR (MLX5_DEVICE_MEMORY / MLX5_PAGE_SIZE - 1)
 #define FIRST_QP 0x40u
 #define LAST(log) ((1u << (log)) - 1)
 #define MSIX_BAR 2
@@ -89,6 +89,7 @@ void mlx5_device_teardown(struct mlx5_device *dev)
 	id_table_clear(dev->xrcds);
 	id_table_clear(dev->pds);
 	id_table_clear(dev->uars);
+	device_memory_clear(dev->memory);
 	memory_key_add_reserved(dev);
 	dev->hca->initialised = false;
 }
@@ -156,7 +157,13 @@ static const struct pci_device_config device_config = {
 	.subsystem_id = 1,
 	.class_code = 0x020700, /* InfiniBand controller */
 	.bar = {
-		[0] = {.size = MLX5_BAR_SIZE, .is_64bit = true, .prefetchable = true},
+		[0] = {
+			.size = MLX5_BAR_SIZE,
+			.is_64bit = true,
+			.prefetchable = true,
+			.mmap_offset = MLX5_DEVICE_MEMORY,
+			.mmap_size = MLX5_DEVICE_MEMORY_BYTES,
+		},
 		[MSIX_BAR] = {.size = MSIX_BAR_BYTES},
 	},
 	.msix_vectors = MLX5_VECTORS,
@@ -202,6 +209,7 @@ struct mlx5_device *mlx5_device_new(const struct mlx5_options *options, struct c
 	dev->hca->transport_faults = options->transport_faults;
 	dev->commands = command_interface_new(dev);
 	dev->faults = page_faults_new(dev);
+	dev->memory = device_memory_new(dev);
 	dev->scheduler = scheduler_new(dev);
 	knobs_set_release(knobs, on_release, dev);
 	mlx5_device_reset(dev);
@@ -216,6 +224,7 @@ void mlx5_device_free(struct mlx5_device *dev)
 	knobs_set_release(dev->knobs, NULL, NULL);
 	scheduler_free(dev->scheduler);
 	page_faults_free(dev->faults);
+	device_memory_free(dev->memory);
 	command_interface_free(dev->commands);
 	id_table_free(dev->multicast);
 	id_table_free(dev->qps);
@@ -239,7 +248,7 @@ static json_t *control_state(void *opaque, const json_t *request)
 	struct mlx5_device *dev = opaque;
 
 	(void)request;
-	return json_pack("{s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
+	return json_pack("{s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
 			 "initialised", dev->hca->initialised, "fatal",
 			 dev->hca->fatal_syndrome != 0, "odp_scheme",
 			 dev->transport_faults ? "transport" : "memory", "eqs",
@@ -247,7 +256,8 @@ static json_t *control_state(void *opaque, const json_t *request)
 			 id_table_count(dev->qps), "srqs", id_table_count(dev->srqs), "mkeys",
 			 /* without the null key, which the host did not make */
 			 id_table_count(dev->mkeys) - 1, "pds", id_table_count(dev->pds), "uars",
-			 id_table_count(dev->uars), "xrcds", id_table_count(dev->xrcds),
+			 id_table_count(dev->uars), "xrcds", id_table_count(dev->xrcds), "device_memory",
+			 (int)device_memory_allocations(dev->memory),
 			 "page_faults_outstanding", page_faults_outstanding(dev->faults));
 }
 

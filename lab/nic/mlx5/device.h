@@ -6,6 +6,9 @@
 #include "mlx5.h"
 
 #define MLX5_BAR_SIZE (32u << 20)
+/* The end of the BAR, which the host may map; UARs are below. */
+#define MLX5_DEVICE_MEMORY_BYTES (1u << 20)
+#define MLX5_DEVICE_MEMORY (MLX5_BAR_SIZE - MLX5_DEVICE_MEMORY_BYTES)
 #define MLX5_VECTORS 64
 #define MLX5_VENDOR_ID 0x15b3
 #define MLX5_DEVICE_ID 0x1017
@@ -77,6 +80,16 @@ void memory_key_destroy(void *object);
 void memory_key_add_reserved(struct mlx5_device *dev);
 /* DMA window [iova, iova + size) went away: counts keys that still point into it. */
 void memory_key_oracle(struct mlx5_device *dev, u64 iova, u64 size);
+
+/* device_memory.c */
+struct device_memory *device_memory_new(struct mlx5_device *dev);
+void device_memory_free(struct device_memory *memory);
+/* As after a reset: nothing is allocated, and what was is zero. */
+void device_memory_clear(struct device_memory *memory);
+u32 device_memory_allocations(const struct device_memory *memory);
+void device_memory_capabilities(void *caps);
+/* [offset, offset + length) of the BAR, if all of it is of one allocation; else NULL. */
+void *device_memory_at(const struct device_memory *memory, u64 offset, u64 length);
 
 /* page_fault.c */
 struct page_faults *page_faults_new(struct mlx5_device *dev);

@@ -5,7 +5,7 @@
 
 #include "device.h"
 
-#define MLX5_CAPABILITY_TYPES 4
+#define MLX5_CAPABILITY_TYPES 16
 #define MLX5_CAPABILITY_BYTES 4096u
 #define MLX5_CLOCK_KHZ 156250u
 #define MLX5_FW_MAJOR 16

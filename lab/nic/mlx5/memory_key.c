@@ -10,7 +10,8 @@
 #define MAX_PIECES 4096u
 
 struct piece {
-	u64 address; /* on the bus, unless `nowhere` */
+	u64 address; /* on the bus, unless `inside` or `nowhere` */
+	u8 *inside;  /* memory of the device itself */
 	u32 length;
 	bool nowhere; /* the null key: zeros in, nothing out */
 };
@@ -60,6 +61,8 @@ static bool in_bounds(const struct mlx5_mkey *key, u64 va, u64 length)
 {
 	if (va + length < va)
 		return false;
+	if (key->mode == MKEY_DEVICE_MEMORY)
+		return va <= key->length && length <= key->length - va;
 	return key->length64 || (va >= key->start && length <= key->length &&
 				 va - key->start <= key->length - length);
 }
@@ -138,7 +141,7 @@ static enum access_result add_piece(struct walk *walk, u64 address, u64 length, 
 {
 	struct piece *last = walk->count ? &walk->pieces[walk->count - 1] : NULL;
 
-	if (last && !last->nowhere && !nowhere && last->address + last->length == address) {
+	if (last && !last->nowhere && !last->inside && !nowhere && last->address + last->length == address) {
 		last->length += length;
 		return ACCESS_OK;
 	}
@@ -147,6 +150,17 @@ static enum access_result add_piece(struct walk *walk, u64 address, u64 length, 
 		return ACCESS_DENIED;
 	walk->pieces[walk->count++] =
 		(struct piece){.address = address, .length = length, .nowhere = nowhere};
+	return ACCESS_OK;
+}
+
+static enum access_result add_inside(struct walk *walk, u64 offset, u64 length)
+{
+	u8 *inside = device_memory_at(walk->dev->memory, offset, length);
+
+	/* The key can outlive the memory. */
+	if (!inside || walk->count == MAX_PIECES)
+		return ACCESS_DENIED;
+	walk->pieces[walk->count++] = (struct piece){.inside = inside, .length = length};
 	return ACCESS_OK;
 }
 
@@ -271,6 +285,8 @@ static enum access_result walk_key(struct walk *walk, u32 number, enum access_ki
 	switch (key->mode) {
 	case MKEY_PHYSICAL:
 		return add_piece(walk, va, length, false);
+	case MKEY_DEVICE_MEMORY:
+		return add_inside(walk, key->start + va, length);
 	case MKEY_MTT:
 		return walk_mtt(walk, key, va, length);
 	case MKEY_KSM:
@@ -288,6 +304,10 @@ static int move(struct mlx5_device *dev, const struct piece *piece, void *buf, b
 	if (piece->nowhere) {
 		if (!write)
 			memset(buf, 0, piece->length);
+		return 0;
+	}
+	if (piece->inside) {
+		memcpy(write ? piece->inside : buf, write ? buf : piece->inside, piece->length);
 		return 0;
 	}
 	return write ? dma_write(dev->dma, piece->address, buf, piece->length)
@@ -321,7 +341,7 @@ enum access_result memory_key_access(struct mlx5_device *dev, const struct acces
 		return result;
 	/* A stray access is let through to the bus, which counts and refuses it: nothing moves. */
 	for (u32 i = 0; i < walk.count; i++)
-		if (!walk.pieces[i].nowhere &&
+		if (!walk.pieces[i].nowhere && !walk.pieces[i].inside &&
 		    !dma_mapped(dev->dma, walk.pieces[i].address, walk.pieces[i].length))
 			return move(dev, &walk.pieces[i], data, write) ? ACCESS_BUS_ERROR
 								       : ACCESS_DENIED;
@@ -359,9 +379,12 @@ enum access_result memory_key_atomic(struct mlx5_device *dev, const struct acces
 	result = resolve(&walk, dev, access, fault);
 	if (result)
 		return result;
-	if (walk.count != 1 || walk.pieces[0].nowhere || walk.pieces[0].address % sizeof(u64))
+	if (walk.count != 1 || walk.pieces[0].nowhere ||
+	    (walk.pieces[0].address | (uintptr_t)walk.pieces[0].inside) % sizeof(u64))
 		return ACCESS_DENIED;
-	target = dma_atomic_target(dev->dma, walk.pieces[0].address, sizeof(u64));
+	target = walk.pieces[0].inside
+			 ? (void *)walk.pieces[0].inside
+			 : dma_atomic_target(dev->dma, walk.pieces[0].address, sizeof(u64));
 	if (!target)
 		return ACCESS_BUS_ERROR;
 	if (op == ATOMIC_FETCH_ADD) {

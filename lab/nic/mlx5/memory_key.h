@@ -15,6 +15,7 @@ enum mkey_mode {
 	MKEY_MTT = 1,
 	MKEY_KLM = 2,
 	MKEY_KSM = 3,
+	MKEY_DEVICE_MEMORY = 5, /* addresses count from the key's start, an offset in the BAR */
 	MKEY_NULL = 0x100, /* the device's own: reads zeros, swallows writes */
 };
 

@@ -20,11 +20,16 @@ static enum command_status create_mkey(struct mlx5_device *dev, struct command *
 	struct mlx5_mkey *key;
 	u64 set_bits;
 
-	if (mode > MKEY_KSM || IFC_GET(create_mkey_in, cmd->in, mkey_umem_valid) ||
+	if ((mode > MKEY_KSM && mode != MKEY_DEVICE_MEMORY) || IFC_GET(create_mkey_in, cmd->in, mkey_umem_valid) ||
 	    IFC_GET(mkc, context, bsf_en))
 		return COMMAND_BAD_PARAM;
 	if (!free_key && !id_table_find(dev->pds, pd))
 		return COMMAND_BAD_RESOURCE;
+	if (mode == MKEY_DEVICE_MEMORY &&
+	    (octowords || IFC_GET(mkc, context, length64) ||
+	     !device_memory_at(dev->memory, IFC_GET64(mkc, context, start_addr),
+			       IFC_GET64(mkc, context, len))))
+		return COMMAND_BAD_PARAM;
 	if (given > octowords)
 		return COMMAND_BAD_PARAM;
 	if (cmd->in_len < header || given > (cmd->in_len - header) / OCTOWORD_BYTES)

@@ -120,6 +120,7 @@ struct mlx5_device {
 	struct hca *hca;		    /* hca.h: capabilities, port, state of the function */
 	struct command_interface *commands; /* command.c */
 	struct page_faults *faults;	    /* page_fault.c */
+	struct device_memory *memory;	    /* device_memory.c */
 	struct qp_scheduler *scheduler;	    /* scheduler.c */
 	u64 generation;			    /* goes up at every reset: parked work of an older
 					     * one is dropped */
@@ -155,6 +156,7 @@ extern const struct command_entry device_commands[];	/* device_commands.c, caps.
 extern const struct command_entry event_queue_commands[];
 extern const struct command_entry completion_queue_commands[];
 extern const struct command_entry memory_key_commands[];
+extern const struct command_entry device_memory_commands[];
 extern const struct command_entry page_fault_commands[];
 extern const struct command_entry qp_commands[];	/* data path side */
 extern const struct command_entry srq_commands[];	/* data path side */

@@ -80,7 +80,8 @@ static bool allowed(const struct umr *umr, const struct mlx5_mkey *key, u8 varia
 {
 	bool frees = umr->mask & MASK_FREE && IFC_GET(mkc, umr->context, free);
 
-	if (!key->umr_enabled || key->mode == MKEY_PHYSICAL || key->mode == MKEY_NULL)
+	if (!key->umr_enabled || key->mode == MKEY_PHYSICAL || key->mode == MKEY_NULL ||
+	    key->mode == MKEY_DEVICE_MEMORY)
 		return false;
 	if (!privileged && (key->pd != qp_pd || umr->mask & MASK_PD))
 		return false;
