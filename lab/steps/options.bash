@@ -6,7 +6,7 @@ usage() {
 	cat <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
        ./run test [--debug] [OPTION]... [NAME[@FLAVOUR]]...
-       ./run shell [--nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [OPTION]... [-- COMMAND [ARGUMENT]...]
+       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
           and writes build/report/ (bench.json, index.html, plots)
@@ -23,6 +23,7 @@ test:
                       long canaries and the tests of others' suites)
 shell:
   --nic MODEL         the emulated NIC: mlx5 (default), efa or irdma
+  --second-nic MODEL  another one beside it
   --kernel FLAVOUR    stock, patched (default), lockdep or kasan
   --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC
   --nvme              a third exporter: an nvme with a controller memory buffer
@@ -53,7 +54,7 @@ one_of() {
 }
 
 parse_options() {
-	command='' quick=0 compare=0 nic=mlx5 flavour=patched iommu=pt nvme='' mirror='' kernel_source=''
+	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' mirror='' kernel_source=''
 	jobs=$(nproc) list=0 debug=0 names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
@@ -65,7 +66,7 @@ parse_options() {
 	while [ $# -gt 0 ]; do
 		case $command:$1 in
 		*:--help | *:-h) usage && exit 0 ;;
-		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--kernel | shell:--iommu)
+		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--second-nic | shell:--kernel | shell:--iommu)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			parse_value "$1" "$2"
 			shift
@@ -104,6 +105,7 @@ parse_value() {
 		[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--jobs takes a positive number, not \"$2\""
 		jobs=$2
 		;;
+	--second-nic) one_of --second-nic "$2" mlx5 efa irdma && second_nic=$2 ;;
 	--nic) one_of --nic "$2" mlx5 efa irdma && nic=$2 ;;
 	--kernel) one_of --kernel "$2" stock patched lockdep kasan && flavour=$2 ;;
 	--iommu)

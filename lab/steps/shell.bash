@@ -9,7 +9,7 @@ check_shell() {
 }
 
 run_shell() {
-	local arguments=(--name shell --kernel "$flavour" --iommu "$iommu" --nic "$nic") applied status=0
+	local arguments=(--name shell --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"}) applied status=0
 	prepare "$flavour"
 	applied=$series
 	[ "$flavour" != stock ] || applied=none

@@ -127,7 +127,7 @@ prepare() {
 	step_patches
 	for one in "$@"; do
 		step_kernel "$one"
-		[ "$nic" != irdma ] || step_irdma "$one"
+		[[ " $nic $second_nic " != *" irdma "* ]] || step_irdma "$one"
 	done
 	step_programs
 }

@@ -39,13 +39,15 @@ junit() {
 
 # run_group WHERE IOMMU KERNEL NAME...
 run_group() {
-	local where=$1 iommu=$2 kernel=$3 id=test-$1 title="tests ($3, $2)" nic=mlx5 round=0 limit missing one log
+	local where=$1 iommu=$2 kernel=$3 id=test-$1 title="tests ($3, $2)" nic=mlx5 second=() round=0 limit missing one log
 	shift 3
 	case $where in
 	guest) id=test-$kernel-$iommu ;;
 	guest-*)
 		nic=${where#guest-}
 		id=test-$nic-$kernel-$iommu title="tests ($nic, $kernel, $iommu)"
+		[[ $nic != *+* ]] || second=(--second-nic "${nic#*+}")
+		nic=${nic%+*}
 		;;
 	esac
 	while [ $# -gt 0 ]; do
@@ -59,7 +61,7 @@ run_group() {
 		else
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
-			guest_step "$one" "$title" --kernel "$kernel" --iommu "$iommu" --nic "$nic" --nvme \
+			guest_step "$one" "$title" --kernel "$kernel" --iommu "$iommu" --nic "$nic" "${second[@]}" --nvme \
 				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" \
 				-- /project/tests/run-in-guest "$@"
 		fi
@@ -107,7 +109,7 @@ run_test() {
 	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
 	prepare $kernels
-	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 == "guest-irdma" && !seen[$4]++ { print $4 }'); do
+	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
 	step_rdma_core
