@@ -9,16 +9,32 @@
 
 #include "../control/control.h"
 #include "../vfio-user/pci_device.h"
+#include "fabric.h"
+
+#define MAX_HOSTS 16
+
+struct place {
+	const char *socket, *control, *log;
+};
 
 struct arguments {
-	const char *socket, *control, *log;
+	struct place places[MAX_HOSTS];
+	unsigned int hosts;
 	bool keep;
+};
+
+/* One host's device and what is its own. */
+struct served {
+	struct model_host host;
+	struct control *control;
+	void *device;
 };
 
 static const struct option common_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"control", required_argument, NULL, 'c'},
 	{"log", required_argument, NULL, 'l'},
+	{"host", required_argument, NULL, 'n'},
 	{"keep", no_argument, NULL, 'k'},
 	{"help", no_argument, NULL, 'h'},
 };
@@ -26,13 +42,15 @@ static const struct option common_options[] = {
 static void print_usage(const struct model_program *program, FILE *to)
 {
 	fprintf(to,
-		"usage: %s --socket PATH --control PATH [--log FILE]%s%s [--keep] [--help]\n"
+		"usage: %s --socket PATH --control PATH [--log FILE]\n"
+		"       [--host SOCKET,CONTROL[,LOG]]...%s%s [--keep] [--help]\n"
 		"\n"
 		"  --socket PATH      vfio-user socket, for QEMU's vfio-user-pci\n"
 		"  --control PATH     control socket: counters and knobs, one JSON object a line\n"
 		"  --log FILE         what went wrong and why, as lines of text\n"
+		"  --host S,C[,LOG]   one more host on the same network, with a device of its own\n"
 		"%s"
-		"  --keep             goes on after the host disconnects\n",
+		"  --keep             goes on after the last host disconnects\n",
 		program->name, program->synopsis ? " " : "",
 		program->synopsis ? program->synopsis : "", program->help ? program->help : "");
 }
@@ -47,19 +65,41 @@ static struct option *all_options(const struct model_program *program)
 	return (struct option *)(void *)g_array_free(all, FALSE);
 }
 
+/* "SOCKET,CONTROL[,LOG]": cut in place, which argv allows. */
+static bool add_host(const struct model_program *program, struct arguments *arguments, char *text)
+{
+	struct place *place = &arguments->places[arguments->hosts];
+
+	if (arguments->hosts == MAX_HOSTS) {
+		fprintf(stderr, "%s: there can be %d hosts\n", program->name, MAX_HOSTS);
+		return false;
+	}
+	place->socket = strsep(&text, ",");
+	place->control = strsep(&text, ",");
+	place->log = strsep(&text, ",");
+	if (!place->control || text || !*place->socket || !*place->control) {
+		fprintf(stderr, "%s: --host takes SOCKET,CONTROL[,LOG]\n", program->name);
+		return false;
+	}
+	arguments->hosts++;
+	return true;
+}
+
 static bool parse_option(const struct model_program *program, int option,
 			 struct arguments *arguments)
 {
 	switch (option) {
 	case 's':
-		arguments->socket = optarg;
+		arguments->places[0].socket = optarg;
 		return true;
 	case 'c':
-		arguments->control = optarg;
+		arguments->places[0].control = optarg;
 		return true;
 	case 'l':
-		arguments->log = optarg;
+		arguments->places[0].log = optarg;
 		return true;
+	case 'n':
+		return add_host(program, arguments, optarg);
 	case 'k':
 		arguments->keep = true;
 		return true;
@@ -83,7 +123,7 @@ static bool parse_arguments(const struct model_program *program, int argc, char 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (!parse_option(program, option, arguments))
 			return false;
-	if (!arguments->socket || !arguments->control || optind != argc) {
+	if (!arguments->places[0].socket || !arguments->places[0].control || optind != argc) {
 		print_usage(program, stderr);
 		return false;
 	}
@@ -97,68 +137,111 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *watcher, int event
 	ev_break(loop, EVBREAK_ALL);
 }
 
-static int serve(const struct model_program *program, const struct arguments *arguments, FILE *log,
-		 struct ev_loop *loop)
+struct crowd {
+	struct ev_loop *loop;
+	struct served served[MAX_HOSTS];
+	unsigned int count;
+	const struct model_program *program;
+	bool keep;
+};
+
+/* The last host turns off the light. */
+static void on_host_gone(void *opaque)
 {
-	struct counters *counters = counters_new();
-	struct knobs *knobs = knobs_new();
-	struct control *control = control_new(loop, counters, knobs);
-	void *device = program->new_device(log, counters, knobs, loop);
+	struct crowd *crowd = opaque;
+
+	for (unsigned int i = 0; i < crowd->count; i++)
+		if (pci_device_has_host(crowd->program->pci(crowd->served[i].device)))
+			return;
+	if (!crowd->keep)
+		ev_break(crowd->loop, EVBREAK_ALL);
+}
+
+static int fail(const struct model_program *program, const char *what, const char *path, int error)
+{
+	fprintf(stderr, "%s: cannot %s%s: %s\n", program->name, what, path, strerror(error));
+	return -1;
+}
+
+static int open_log(const struct model_program *program, const char *path, FILE **log)
+{
+	if (!path)
+		return 0;
+	*log = fopen(path, "w");
+	if (!*log)
+		return fail(program, "write ", path, errno);
+	setvbuf(*log, NULL, _IOLBF, 0);
+	return 0;
+}
+
+static int start(const struct model_program *program, const struct place *place,
+		 struct served *served)
+{
+	struct model_host *host = &served->host;
 	int error;
 
-	if (!device) {
-		error = -errno;
-		fprintf(stderr, "%s: cannot make the device: %s\n", program->name,
-			strerror(-error));
-		goto out;
+	if (open_log(program, place->log, &host->log))
+		return -1;
+	host->counters = counters_new();
+	host->knobs = knobs_new();
+	served->control = control_new(host->loop, host->counters, host->knobs);
+	served->device = program->new_device(host);
+	if (!served->device)
+		return fail(program, "make the device", "", errno);
+	program->add_control(served->device, served->control);
+	error = control_listen(served->control, place->control);
+	if (error)
+		return fail(program, "listen on ", place->control, -error);
+	error = pci_device_listen(program->pci(served->device), place->socket);
+	return error ? fail(program, "listen on ", place->socket, -error) : 0;
+}
+
+static void stop(const struct model_program *program, struct served *served)
+{
+	control_free(served->control);
+	if (served->device)
+		program->free_device(served->device);
+	knobs_free(served->host.knobs);
+	counters_free(served->host.counters);
+	if (served->host.log)
+		fclose(served->host.log);
+}
+
+static int serve(const struct model_program *program, const struct arguments *arguments,
+		 struct ev_loop *loop)
+{
+	struct crowd crowd = {.loop = loop, .program = program, .keep = arguments->keep};
+	struct fabric *fabric = fabric_new();
+	int error = 0;
+
+	for (unsigned int i = 0; i < arguments->hosts && !error; i++) {
+		struct served *served = &crowd.served[crowd.count++];
+
+		served->host = (struct model_host){.number = i, .fabric = fabric, .loop = loop};
+		error = start(program, &arguments->places[i], served);
+		if (!error)
+			pci_device_on_host_gone(program->pci(served->device), on_host_gone,
+						&crowd);
 	}
-	program->add_control(device, control);
-	error = control_listen(control, arguments->control);
-	if (error) {
-		fprintf(stderr, "%s: cannot listen on %s: %s\n", program->name, arguments->control,
-			strerror(-error));
-		goto out;
-	}
-	error = pci_device_listen(program->pci(device), arguments->socket);
-	if (error) {
-		fprintf(stderr, "%s: cannot listen on %s: %s\n", program->name, arguments->socket,
-			strerror(-error));
-		goto out;
-	}
-	pci_device_run(program->pci(device), arguments->keep);
-out:
-	control_free(control);
-	program->free_device(device);
-	knobs_free(knobs);
-	counters_free(counters);
+	if (!error)
+		ev_run(loop, 0);
+	while (crowd.count)
+		stop(program, &crowd.served[--crowd.count]);
+	fabric_free(fabric);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int model_program_run(const struct model_program *program, int argc, char **argv)
 {
 	struct ev_loop *loop = ev_default_loop(0);
+	struct arguments arguments = {.hosts = 1};
 	struct ev_signal interrupt, terminate;
-	struct arguments arguments = {};
-	FILE *log = NULL;
-	int status;
 
 	if (!parse_arguments(program, argc, argv, &arguments))
 		return EXIT_FAILURE;
-	if (arguments.log) {
-		log = fopen(arguments.log, "w");
-		if (!log) {
-			fprintf(stderr, "%s: cannot write %s: %s\n", program->name, arguments.log,
-				strerror(errno));
-			return EXIT_FAILURE;
-		}
-		setvbuf(log, NULL, _IOLBF, 0);
-	}
 	ev_signal_init(&interrupt, on_signal, SIGINT);
 	ev_signal_init(&terminate, on_signal, SIGTERM);
 	ev_signal_start(loop, &interrupt);
 	ev_signal_start(loop, &terminate);
-	status = serve(program, &arguments, log, loop);
-	if (log)
-		fclose(log);
-	return status;
+	return serve(program, &arguments, loop);
 }

@@ -207,8 +207,16 @@ struct efa_device *efa_device_new(const struct efa_options *options, struct coun
 	dev->log = options->log;
 	dev->guid = options->guid;
 	dev->api_version = options->api_version;
+	make_address(dev);
+	dev->port = fabric_attach(options->fabric, dev->gid, sizeof(dev->gid), dev, counters);
+	if (!dev->port) {
+		g_free(dev);
+		errno = EADDRINUSE;
+		return NULL;
+	}
 	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
 	if (!dev->pci) {
+		fabric_detach(dev->port);
 		g_free(dev);
 		return NULL;
 	}
@@ -216,7 +224,6 @@ struct efa_device *efa_device_new(const struct efa_options *options, struct coun
 	dev->dma = pci_device_dma(dev->pci);
 	make_counters(dev);
 	make_tables(dev);
-	make_address(dev);
 	dev->turns = turns_new(dev->pci);
 	dev->registers = registers_new(dev);
 	dev->admin = admin_queue_new(dev);
@@ -229,6 +236,7 @@ void efa_device_free(struct efa_device *dev)
 	if (!dev)
 		return;
 	efa_device_reset(dev);
+	fabric_detach(dev->port);
 	knobs_set_release(dev->knobs, NULL, NULL);
 	id_table_free(dev->qps);
 	id_table_free(dev->cqs);
@@ -283,6 +291,7 @@ static json_t *control_event(void *opaque, const json_t *request)
 
 void efa_device_control(struct efa_device *dev, struct control *control)
 {
+	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
 			    dev);
 	control_add_command(control, "mr", "{\"key\": N}: one memory region", control_mr, dev);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../common/fabric.h"
 #include "../common/id_table.h"
 #include "../common/turns.h"
 #include "../control/control.h"
@@ -58,6 +59,7 @@ enum efa_bar {
 #define EFA_INLINE_128 80u	/* in one of 128 bytes */
 #define EFA_MTU 8928u		/* also the longest message */
 #define EFA_MAX_RDMA (1u << 30)
+#define EFA_GID_BYTES 16u
 #define EFA_GRH_BYTES 40u
 #define EFA_DOORBELL_PAGE 4096u /* one for each QP, then one for each CQ */
 #define EFA_SQ_DOORBELL 0u
@@ -109,7 +111,8 @@ struct efa_device {
 	struct knobs *knobs;
 	FILE *log;
 	u64 guid;
-	u8 gid[16];
+	u8 gid[EFA_GID_BYTES];
+	struct fabric_port *port;
 	u32 api_version; /* of the admin commands: minor | major << 8 */
 
 	struct id_table *uars, *pds, *ahs, *mrs, *eqs, *cqs, *qps;
@@ -126,6 +129,7 @@ struct efa_device {
 struct efa_options {
 	u64 guid;
 	u32 api_version;
+	struct fabric *fabric;
 	FILE *log;
 };
 

@@ -6,6 +6,8 @@
 #include "../common/model_program.h"
 #include "efa.h"
 
+#define GUIDS_OF_A_HOST 0x10u
+
 static struct efa_options model = {.guid = 0x0200000000000200ull, .api_version = 0x0003};
 
 static bool set_api(const char *value)
@@ -35,11 +37,14 @@ static bool set_option(int option, const char *value)
 	return false;
 }
 
-static void *new_device(FILE *log, struct counters *counters, struct knobs *knobs,
-			struct ev_loop *loop)
+static void *new_device(const struct model_host *host)
 {
-	model.log = log;
-	return efa_device_new(&model, counters, knobs, loop);
+	struct efa_options options = model;
+
+	options.guid += GUIDS_OF_A_HOST * host->number;
+	options.fabric = host->fabric;
+	options.log = host->log;
+	return efa_device_new(&options, host->counters, host->knobs, host->loop);
 }
 
 static struct pci_device *pci(void *device)
@@ -69,7 +74,7 @@ int main(int argc, char **argv)
 		.synopsis = "[--api VERSION] [--guid HEX]",
 		.help = "  --api VERSION      of the admin commands: 0.1, 0.2 (completions have a checksum) or\n"
 			"                     0.3 (commands as well, and they are longer; the default)\n"
-			"  --guid HEX         the device's GUID; its address is made of it\n",
+			"  --guid HEX         the first host's device's GUID; its address is made of it\n",
 		.options = options,
 		.set_option = set_option,
 		.new_device = new_device,

@@ -30,7 +30,7 @@ struct send_request {
 	struct efa_qp *qp;
 	u8 raw[SEND_WQE_BYTES]; /* as the host wrote it */
 	u8 operation;		/* enum efa_io_send_op_type */
-	bool has_immediate, gate_passed;
+	bool has_immediate, gate_passed, link_passed;
 	u16 ah, destination;
 	u32 qkey, immediate;
 	u64 request; /* its id */
@@ -137,7 +137,8 @@ void requester_forget_all(struct efa_qp *qp);
 
 /* ---- responder.c ----------------------------------------------------------------------------- */
 
-/* All return what the initiator's completion says (enum efa_io_comp_status). */
+/* All return what the initiator's completion says (enum efa_io_comp_status) or STATUS_LOST. */
+#define STATUS_LOST 0xff /* nobody has heard it */
 
 /* A whole message; datagrams that do not arrive are lost with success. */
 u8 responder_send(struct efa_qp *from, const struct send_request *request, const void *data);

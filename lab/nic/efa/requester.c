@@ -139,8 +139,17 @@ void requester_timeout(struct efa_qp *qp)
 }
 
 struct peer_search {
+	const struct efa_device *dev;
 	u32 qpn, count;
 };
+
+static bool is_destination(const struct send_request *request, const struct peer_search *peer)
+{
+	const u8 *address = ah_address(request->qp->dev, request->ah, request->qp->pd);
+
+	return request->destination == peer->qpn && address &&
+	       !memcmp(address, peer->dev->gid, sizeof(peer->dev->gid));
+}
 
 static void wake_for_peer(void *object, void *opaque)
 {
@@ -152,19 +161,28 @@ static void wake_for_peer(void *object, void *opaque)
 		struct send_request *request = link->data;
 
 		next = link->next;
-		if (!request->rnr || request->destination != search->qpn)
+		if (!request->rnr || !is_destination(request, search))
 			continue;
 		go_on(request);
 		search->count--;
 	}
 }
 
+static bool wake_on_device(void *device, void *opaque)
+{
+	struct peer_search *search = opaque;
+	struct efa_device *dev = device;
+
+	if (dev->rnr_waiting)
+		id_table_for_each(dev->qps, wake_for_peer, search);
+	return search->count;
+}
+
 void requester_peer_ready(struct efa_qp *peer, u32 count)
 {
-	struct peer_search search = {.qpn = peer->qpn, .count = count};
+	struct peer_search search = {.dev = peer->dev, .qpn = peer->qpn, .count = count};
 
-	if (peer->dev->rnr_waiting)
-		id_table_for_each(peer->dev->qps, wake_for_peer, &search);
+	fabric_for_each(peer->dev->port, wake_on_device, &search);
 }
 
 struct ticket_search {
@@ -230,7 +248,22 @@ static enum step lose(struct send_request *request)
 	network->retrans_pkts++;
 	network->retrans_bytes += request->length;
 	request->gate_passed = false;
+	request->link_passed = false;
 	return stand_aside(request, RETRANSMIT_NS);
+}
+
+/* Every message takes its time on the links, each time it is sent. */
+static enum step pass_link(struct send_request *request, const u8 *address)
+{
+	struct efa_device *from = request->qp->dev, *to;
+	u64 delay;
+
+	if (request->link_passed)
+		return STEP_AGAIN;
+	request->link_passed = true;
+	to = fabric_lookup(from->port, address, EFA_GID_BYTES);
+	delay = to ? fabric_delay_ns(from->port, to->port) : 0;
+	return delay ? stand_aside(request, delay) : STEP_AGAIN;
 }
 
 /* Knobs act before anything of a request is done; on a lost one, each time it is sent. */
@@ -263,6 +296,8 @@ static enum step finish(struct send_request *request, u8 status)
 {
 	struct efa_qp *qp = request->qp;
 
+	if (status == STATUS_LOST)
+		return lose(request);
 	if (status != EFA_IO_COMP_STATUS_REMOTE_ERROR_RNR)
 		return end(request, status);
 	++*qp->dev->count.rnr;
@@ -340,8 +375,8 @@ static u8 move(struct send_request *request, void *data, u32 len)
 
 static enum step rdma(struct send_request *request, u32 *budget)
 {
-	u8 data[QP_SLICE_BYTES];
-	u32 len = MIN(request->length - request->moved, *budget);
+	u8 data[EFA_MTU];
+	u32 len = MIN(request->length - request->moved, EFA_MTU);
 	u8 status = EFA_IO_COMP_STATUS_OK;
 
 	if (!request->moved) {
@@ -352,9 +387,11 @@ static enum step rdma(struct send_request *request, u32 *budget)
 	if (!status && len)
 		status = move(request, data, len);
 	if (status)
-		return end(request, status);
+		return finish(request, status);
+	if (len)
+		request->retransmits = 0;
 	request->moved += len;
-	*budget -= len;
+	*budget -= MIN(*budget, len);
 	if (request->moved < request->length)
 		return STEP_AGAIN;
 	if (request->has_immediate)
@@ -371,6 +408,9 @@ static enum step work_off(struct send_request *request, u32 *budget)
 		return step;
 	if (!address)
 		return end(request, EFA_IO_COMP_STATUS_LOCAL_ERROR_INVALID_AH);
+	step = pass_link(request, address);
+	if (step)
+		return step;
 	if (request->operation != EFA_IO_SEND)
 		return rdma(request, budget);
 	*budget -= MIN(*budget, request->length);

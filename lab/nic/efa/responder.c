@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The far end of a send request. It lives in the same device, so a packet and its answer are one
- * call; an address that is not this device's reaches nobody.
+ * The far end of a send request. It lives in the same program, be it in another device, so a packet
+ * and its answer are one call. A packet can get lost (common/fabric.h), an answer does not.
  */
 #include <arpa/inet.h>
 
@@ -34,18 +34,22 @@ static bool can_hear(const struct efa_qp *qp)
 /* The peer, or NULL and the status that an SRD QP is told. */
 static struct efa_qp *find_peer(struct efa_qp *from, const struct send_request *request, u8 *status)
 {
-	struct efa_device *dev = from->dev;
-	const u8 *address = ah_address(dev, request->ah, from->pd);
-	struct efa_qp *peer = qp_find(dev, request->destination);
+	const u8 *address = ah_address(from->dev, request->ah, from->pd);
+	struct efa_device *dev;
+	struct efa_qp *peer;
 
 	if (!address) {
 		*status = EFA_IO_COMP_STATUS_LOCAL_ERROR_INVALID_AH;
 		return NULL;
 	}
-	if (memcmp(address, dev->gid, sizeof(dev->gid))) {
-		*status = EFA_IO_COMP_STATUS_LOCAL_ERROR_UNREACH_REMOTE;
+	dev = fabric_reach(from->dev->port, address, EFA_GID_BYTES);
+	if (!dev) {
+		*status = fabric_lookup(from->dev->port, address, EFA_GID_BYTES) ?
+				  STATUS_LOST :
+				  EFA_IO_COMP_STATUS_LOCAL_ERROR_UNREACH_REMOTE;
 		return NULL;
 	}
+	peer = qp_find(dev, request->destination);
 	*status = EFA_IO_COMP_STATUS_REMOTE_ERROR_BAD_DEST_QPN;
 	if (!peer || peer->type != from->type || !can_hear(peer))
 		return NULL;
@@ -57,7 +61,12 @@ static struct efa_qp *find_peer(struct efa_qp *from, const struct send_request *
 	return peer;
 }
 
-static void fill_message(struct message *message, struct efa_qp *from,
+static bool is_carried(struct efa_qp *from, struct efa_qp *peer)
+{
+	return fabric_carries(from->dev->port, peer->dev->port);
+}
+
+static void fill_message(struct message *message, struct efa_qp *from, struct efa_qp *peer,
 			 const struct send_request *request)
 {
 	*message = (struct message){
@@ -69,18 +78,17 @@ static void fill_message(struct message *message, struct efa_qp *from,
 		.operation = request->operation,
 	};
 	memcpy(message->source, from->dev->gid, sizeof(message->source));
-	memcpy(message->destination, from->dev->gid, sizeof(message->destination));
+	memcpy(message->destination, peer->dev->gid, sizeof(message->destination));
 }
 
-static void count_packets(struct efa_device *dev, u64 bytes)
+static void count_packets(struct efa_qp *from, struct efa_qp *peer, u64 bytes)
 {
-	struct efa_admin_basic_stats *basic = &dev->statistics.basic;
 	u64 packets = bytes ? PACKETS(bytes) : 1;
 
-	basic->tx_pkts += packets;
-	basic->tx_bytes += bytes;
-	basic->rx_pkts += packets;
-	basic->rx_bytes += bytes;
+	from->dev->statistics.basic.tx_pkts += packets;
+	from->dev->statistics.basic.tx_bytes += bytes;
+	peer->dev->statistics.basic.rx_pkts += packets;
+	peer->dev->statistics.basic.rx_bytes += bytes;
 }
 
 static enum access_result put_header(struct efa_qp *peer, const struct receive_request *receive,
@@ -152,11 +160,13 @@ static u8 send_to(struct efa_qp *from, const struct send_request *request, const
 	peer = find_peer(from, request, &status);
 	if (!peer)
 		return status;
+	if (!is_carried(from, peer))
+		return STATUS_LOST;
 	if (!receive_take(peer, &receive))
 		return can_hear(peer) ? EFA_IO_COMP_STATUS_REMOTE_ERROR_RNR :
 					EFA_IO_COMP_STATUS_REMOTE_ERROR_BAD_DEST_QPN;
-	fill_message(&message, from, request);
-	count_packets(from->dev, request->length);
+	fill_message(&message, from, peer, request);
+	count_packets(from, peer, request->length);
 	return deliver(peer, &receive, &message, data);
 }
 
@@ -209,6 +219,8 @@ u8 responder_rdma(struct efa_qp *from, const struct send_request *request, void 
 	peer = find_peer(from, request, &status);
 	if (!peer)
 		return status;
+	if (!is_carried(from, peer))
+		return STATUS_LOST;
 	access = remote_access(peer, request, len);
 	switch (mr_access(peer->dev, &access, data)) {
 	case ACCESS_OK:
@@ -218,7 +230,7 @@ u8 responder_rdma(struct efa_qp *from, const struct send_request *request, void 
 	default:
 		return EFA_IO_COMP_STATUS_REMOTE_ERROR_ABORT;
 	}
-	count_packets(from->dev, len);
+	count_packets(from, peer, len);
 	if (request->operation == EFA_IO_RDMA_READ)
 		peer->dev->statistics.read.read_resp_bytes += len;
 	else
@@ -236,7 +248,7 @@ u8 responder_write_immediate(struct efa_qp *from, const struct send_request *req
 	peer = find_peer(from, request, &status);
 	if (!peer)
 		return status;
-	fill_message(&message, from, request);
+	fill_message(&message, from, peer, request);
 	if (peer->unsolicited_writes) {
 		receive_unsolicited(peer, &message);
 		return EFA_IO_COMP_STATUS_OK;

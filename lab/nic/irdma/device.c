@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The function as a whole: its making, its resets, and what a test may ask of it. */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "irdma.h"
@@ -165,14 +166,21 @@ struct irdma_device *irdma_device_new(const struct irdma_options *options,
 	dev->counters = counters;
 	dev->knobs = knobs;
 	dev->log = options->log;
+	for (u32 i = 0; i < sizeof(dev->mac); i++)
+		dev->mac[i] = options->mac >> (40 - 8 * i);
+	dev->port = fabric_attach(options->fabric, dev->mac, sizeof(dev->mac), dev, counters);
+	if (!dev->port) {
+		g_free(dev);
+		errno = EADDRINUSE;
+		return NULL;
+	}
 	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
 	if (!dev->pci) {
+		fabric_detach(dev->port);
 		g_free(dev);
 		return NULL;
 	}
 	pci_device_set_log(dev->pci, options->log);
-	for (u32 i = 0; i < sizeof(dev->mac); i++)
-		dev->mac[i] = options->mac >> (40 - 8 * i);
 	dev->dma = pci_device_dma(dev->pci);
 	make_counters(dev);
 	make_tables(dev);
@@ -190,6 +198,7 @@ void irdma_device_free(struct irdma_device *dev)
 	if (!dev)
 		return;
 	irdma_device_reset(dev);
+	fabric_detach(dev->port);
 	knobs_set_release(dev->knobs, NULL, NULL);
 	id_table_free(dev->qps);
 	id_table_free(dev->cqs);
@@ -227,6 +236,7 @@ static json_t *control_stag(void *opaque, const json_t *request)
 
 void irdma_device_control(struct irdma_device *dev, struct control *control)
 {
+	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
 			    dev);
 	control_add_command(control, "stag", "{\"stag\": N}: one memory region or window",

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../common/fabric.h"
 #include "../common/id_table.h"
 #include "../common/turns.h"
 #include "../control/control.h"
@@ -66,6 +67,7 @@ struct irdma_device {
 	struct knobs *knobs;
 	FILE *log;
 	u8 mac[6];
+	struct fabric_port *port;
 
 	struct id_table *stags, *cqs, *qps, *ahs;
 	struct registers *registers;
@@ -77,6 +79,7 @@ struct irdma_device {
 
 struct irdma_options {
 	u64 mac;
+	struct fabric *fabric;
 	FILE *log;
 };
 

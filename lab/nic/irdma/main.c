@@ -20,11 +20,14 @@ static bool set_option(int option, const char *value)
 	return false;
 }
 
-static void *new_device(FILE *log, struct counters *counters, struct knobs *knobs,
-			struct ev_loop *loop)
+static void *new_device(const struct model_host *host)
 {
-	model.log = log;
-	return irdma_device_new(&model, counters, knobs, loop);
+	struct irdma_options options = model;
+
+	options.mac += host->number;
+	options.fabric = host->fabric;
+	options.log = host->log;
+	return irdma_device_new(&options, host->counters, host->knobs, host->loop);
 }
 
 static struct pci_device *pci(void *device)
@@ -51,7 +54,7 @@ int main(int argc, char **argv)
 	static const struct model_program program = {
 		.name = "nic-irdma",
 		.synopsis = "[--mac HEX]",
-		.help = "  --mac HEX          the port's MAC address, twelve digits\n",
+		.help = "  --mac HEX          the first host's MAC address, twelve digits\n",
 		.options = options,
 		.set_option = set_option,
 		.new_device = new_device,

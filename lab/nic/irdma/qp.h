@@ -41,11 +41,12 @@ enum requester_block {
 	BLOCK_RNR,
 	BLOCK_RETRY,
 	BLOCK_KNOB,
+	BLOCK_LINK, /* the message is on its way */
 };
 
 struct requester {
 	struct send_wqe wqe;
-	bool active, gate_passed;
+	bool active, gate_passed, link_passed;
 	enum requester_block block;
 	u64 ticket, moved;
 	u8 rnr_left, retries_left;

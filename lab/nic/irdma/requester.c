@@ -160,6 +160,9 @@ static enum step move_packet(struct irdma_qp *qp, struct packet *packet)
 	event = read ? 0 : local_access(qp, packet->data, packet->length, false);
 	if (event)
 		return fail_locally(qp, event);
+	/* A packet can get lost, an answer does not. */
+	if (peer && !fabric_carries(qp->dev->port, peer->dev->port))
+		peer = NULL;
 	response = peer ? responder_packet(peer, packet) : RESPONSE_NONE;
 	if (response != RESPONSE_ACK)
 		return refused(qp, response);
@@ -269,11 +272,27 @@ static enum step pass_gate(struct irdma_qp *qp)
 	}
 }
 
+/* Every message takes its time on the links, once. */
+static enum step pass_link(struct irdma_qp *qp)
+{
+	struct irdma_qp *peer;
+	u64 delay;
+
+	if (qp->requester.link_passed || qp->type != IRDMA_QP_TYPE_ROCE_RC)
+		return STEP_AGAIN;
+	qp->requester.link_passed = true;
+	peer = responder_find(qp);
+	delay = peer ? fabric_delay_ns(qp->dev->port, peer->dev->port) : 0;
+	return delay ? wait_for(qp, BLOCK_LINK, delay) : STEP_AGAIN;
+}
+
 static enum step work_off(struct irdma_qp *qp, u32 *budget)
 {
 	struct send_wqe *wqe = &qp->requester.wqe;
 	enum step step = pass_gate(qp);
 
+	if (step == STEP_AGAIN)
+		step = pass_link(qp);
 	if (step != STEP_AGAIN)
 		return step;
 	if (qp->type == IRDMA_QP_TYPE_ROCE_UD && wqe->opcode != IRDMAQP_OP_NOP) {
@@ -377,6 +396,7 @@ static bool fetch(struct irdma_qp *qp)
 	++*qp->dev->count.wqes;
 	requester->active = true;
 	requester->gate_passed = false;
+	requester->link_passed = false;
 	requester->moved = 0;
 	requester->rnr_left = qp->rnr_retry;
 	requester->retries_left = qp->retry_count;

@@ -15,15 +15,32 @@ static bool is_ready(const struct irdma_qp *qp)
 	       qp->state == IRDMA_QP_STATE_SQD;
 }
 
+struct peer_search {
+	const struct irdma_qp *initiator;
+	struct irdma_qp *found;
+};
+
+/* The host's addresses are known by its QPs' alone. */
+static bool is_not_on(void *device, void *opaque)
+{
+	struct peer_search *search = opaque;
+	const struct irdma_qp *initiator = search->initiator;
+	struct irdma_qp *qp = qp_find(device, initiator->remote_qpn);
+
+	if (qp && qp->type == IRDMA_QP_TYPE_ROCE_RC && is_ready(qp) &&
+	    qp->remote_qpn == initiator->qpn &&
+	    !memcmp(qp->local_ip, initiator->remote_ip, sizeof(qp->local_ip)) &&
+	    !memcmp(qp->remote_ip, initiator->local_ip, sizeof(qp->remote_ip)))
+		search->found = qp;
+	return !search->found;
+}
+
 struct irdma_qp *responder_find(struct irdma_qp *initiator)
 {
-	struct irdma_qp *qp = qp_find(initiator->dev, initiator->remote_qpn);
+	struct peer_search search = {.initiator = initiator};
 
-	if (!qp || qp->type != IRDMA_QP_TYPE_ROCE_RC || !is_ready(qp) ||
-	    qp->remote_qpn != initiator->qpn ||
-	    memcmp(qp->local_ip, initiator->remote_ip, sizeof(qp->local_ip)))
-		return NULL;
-	return qp;
+	fabric_for_each(initiator->dev->port, is_not_on, &search);
+	return search.found;
 }
 
 static enum response refuse(struct irdma_qp *qp, u16 code, u8 source, u32 wqe_index)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The function as a whole: its making, its resets, and what a test may ask of it. */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "device.h"
@@ -195,13 +196,20 @@ struct mlx5_device *mlx5_device_new(const struct mlx5_options *options, struct c
 	dev->counters = counters;
 	dev->knobs = knobs;
 	dev->log = options->log;
-	make_counters(dev);
-	make_tables(dev);
+	dev->lid = options->lid;
+	if (!port_attach(dev, options->fabric)) {
+		g_free(dev);
+		errno = EADDRINUSE;
+		return NULL;
+	}
 	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
 	if (!dev->pci) {
+		fabric_detach(dev->port);
 		g_free(dev);
 		return NULL;
 	}
+	make_counters(dev);
+	make_tables(dev);
 	pci_device_set_log(dev->pci, options->log);
 	dev->dma = pci_device_dma(dev->pci);
 	dev->hca = g_new0(struct hca, 1);
@@ -221,6 +229,7 @@ void mlx5_device_free(struct mlx5_device *dev)
 	if (!dev)
 		return;
 	mlx5_device_reset(dev);
+	fabric_detach(dev->port);
 	knobs_set_release(dev->knobs, NULL, NULL);
 	scheduler_free(dev->scheduler);
 	page_faults_free(dev->faults);
@@ -296,6 +305,7 @@ static json_t *control_fatal(void *opaque, const json_t *request)
 void mlx5_device_control(struct mlx5_device *dev, struct control *control)
 {
 	dev->control = control;
+	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
 			    dev);
 	control_add_command(control, "mkey", "{\"key\": N}: one memory key", control_mkey, dev);

@@ -33,6 +33,8 @@
 struct mlx5_options {
 	bool transport_faults;
 	u64 guid;
+	u16 lid;
+	struct fabric *fabric;
 	FILE *log;
 };
 
@@ -64,6 +66,8 @@ bool command_interface_release(struct command_interface *commands, u64 ticket);
 
 /* caps.c, port.c */
 void port_reset(struct mlx5_device *dev);
+/* To the fabric. False if its LID is taken. */
+bool port_attach(struct mlx5_device *dev, struct fabric *fabric);
 extern const struct command_entry capability_commands[];
 extern const struct command_entry port_commands[];
 

@@ -6,6 +6,8 @@
 #include "../common/model_program.h"
 #include "device.h"
 
+#define GUIDS_OF_A_HOST 0x10
+
 static struct mlx5_options model = {.guid = 0x0200000000000100ull};
 
 static bool set_option(int option, const char *value)
@@ -26,11 +28,15 @@ static bool set_option(int option, const char *value)
 	return false;
 }
 
-static void *new_device(FILE *log, struct counters *counters, struct knobs *knobs,
-			struct ev_loop *loop)
+static void *new_device(const struct model_host *host)
 {
-	model.log = log;
-	return mlx5_device_new(&model, counters, knobs, loop);
+	struct mlx5_options options = model;
+
+	options.guid += (u64)GUIDS_OF_A_HOST * host->number;
+	options.lid = host->number + 1;
+	options.fabric = host->fabric;
+	options.log = host->log;
+	return mlx5_device_new(&options, host->counters, host->knobs, host->loop);
 }
 
 static struct pci_device *pci(void *device)
@@ -59,7 +65,7 @@ int main(int argc, char **argv)
 		.name = "nic-mlx5",
 		.synopsis = "[--odp-scheme memory|transport] [--guid HEX]",
 		.help = "  --odp-scheme NAME  how page faults are reported; memory is the default\n"
-			"  --guid HEX         node GUID; the port's is one more\n",
+			"  --guid HEX         the first host's node GUID; its port's is one more\n",
 		.options = options,
 		.set_option = set_option,
 		.new_device = new_device,

@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "ifc.h"
+#include "../common/fabric.h"
 #include "../common/id_table.h"
 #include "../control/control.h"
 #include "../control/counters.h"
@@ -111,6 +112,8 @@ struct mlx5_device {
 	struct knobs *knobs;
 	struct control *control;
 	FILE *log;
+	u16 lid;
+	struct fabric_port *port;
 	bool transport_faults; /* ODP scheme reported: transport instead of memory */
 
 	struct id_table *uars, *pds, *xrcds, *transport_domains, *eqs, *cqs, *mkeys, *srqs, *qps;
@@ -131,6 +134,13 @@ void mlx5_log(struct mlx5_device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* All objects gone, as after FLR or TEARDOWN_HCA; DMA maps stay. */
 void mlx5_device_reset(struct mlx5_device *dev);
+
+/* ---- port.c ---------------------------------------------------------------------------------- */
+
+/* The device with that LID, NULL if there is none or it cannot be reached. */
+struct mlx5_device *port_reach(const struct mlx5_device *dev, u16 lid);
+/* The same whatever the links are like. */
+struct mlx5_device *port_lookup(const struct mlx5_device *dev, u16 lid);
 
 /* ---- command.c: a command handler gets whole mailboxes -------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The one InfiniBand port: always up, LID 1, loops back to itself. There is no subnet manager in
- * the lab; LID, GID and P_Key are as one would have set them.
+ * The one InfiniBand port, active as long as its link is up. There is no subnet manager in the lab;
+ * LID, GID and P_Key are as one would have set them.
  */
 #include "device.h"
 #include "hca.h"
@@ -14,7 +14,11 @@
 #define DEFAULT_PKEY 0xffff
 #define LINK_LOCAL_PREFIX 0xfe80000000000000ull
 
-enum { PORT_ACTIVE = 4, PHYSICAL_LINK_UP = 5 };
+#define PORT_EVENT_NUMBER_OFFSET 8
+#define SUBNET_MANAGER_LID 1
+
+enum { PORT_DOWN = 1, PORT_ACTIVE = 4, PHYSICAL_POLLING = 2, PHYSICAL_LINK_UP = 5 };
+enum { PORT_EVENT_DOWN = 1, PORT_EVENT_ACTIVE = 4 };
 enum {
 	CAP_MASK_SM = 1 << 1,
 	CAP_MASK_TRAP = 1 << 2,
@@ -49,20 +53,49 @@ void port_reset(struct mlx5_device *dev)
 	dev->hca->port_capability_mask = CAP_MASK_TRAP | CAP_MASK_EXTENDED_SPEEDS | CAP_MASK_CM;
 }
 
+struct mlx5_device *port_lookup(const struct mlx5_device *dev, u16 lid)
+{
+	return fabric_lookup(dev->port, &lid, sizeof(lid));
+}
+
+struct mlx5_device *port_reach(const struct mlx5_device *dev, u16 lid)
+{
+	return fabric_reach(dev->port, &lid, sizeof(lid));
+}
+
+static void link_changed(void *opaque, bool up)
+{
+	struct mlx5_device *dev = opaque;
+	u8 data[PORT_EVENT_NUMBER_OFFSET + 1] = { [PORT_EVENT_NUMBER_OFFSET] = 1 << 4 };
+
+	mlx5_log(dev, "the link goes %s", up ? "up" : "down");
+	event_post(dev, EVENT_PORT_CHANGE, up ? PORT_EVENT_ACTIVE : PORT_EVENT_DOWN, data,
+		   sizeof(data));
+}
+
+bool port_attach(struct mlx5_device *dev, struct fabric *fabric)
+{
+	dev->port = fabric_attach(fabric, &dev->lid, sizeof(dev->lid), dev, dev->counters);
+	if (dev->port)
+		fabric_on_link_change(dev->port, link_changed);
+	return dev->port;
+}
+
 static enum command_status query_vport_context(struct mlx5_device *dev, struct command *cmd)
 {
 	void *context = IFC_PTR(query_hca_vport_context_out, cmd->out, hca_vport_context);
 	u64 guid = dev->hca->guid;
+	bool up = fabric_link_up(dev->port);
 
 #define FIELD(field, value) IFC_SET(hca_vport_context, context, field, value)
-	FIELD(port_physical_state, PHYSICAL_LINK_UP);
-	FIELD(port_state, PORT_ACTIVE);
-	FIELD(vport_state, PORT_ACTIVE);
+	FIELD(port_physical_state, up ? PHYSICAL_LINK_UP : PHYSICAL_POLLING);
+	FIELD(port_state, up ? PORT_ACTIVE : PORT_DOWN);
+	FIELD(vport_state, up ? PORT_ACTIVE : PORT_DOWN);
 	FIELD(has_raw, 0);
 	FIELD(cap_mask1, dev->hca->port_capability_mask);
 	FIELD(cap_mask1_field_select, CAP_MASK_CHANGEABLE);
-	FIELD(lid, 1);
-	FIELD(sm_lid, 1);
+	FIELD(lid, dev->lid);
+	FIELD(sm_lid, SUBNET_MANAGER_LID);
 	FIELD(subnet_timeout, 18);
 #undef FIELD
 	IFC_SET64(hca_vport_context, context, system_image_guid, guid);
@@ -119,13 +152,12 @@ static enum command_status query_pkey(struct mlx5_device *dev, struct command *c
 
 static enum command_status query_vport_state(struct mlx5_device *dev, struct command *cmd)
 {
-	(void)dev;
 	IFC_SET(query_vport_state_out, cmd->out, admin_state, 1);
-	IFC_SET(query_vport_state_out, cmd->out, state, 1);
+	IFC_SET(query_vport_state_out, cmd->out, state, fabric_link_up(dev->port));
 	return COMMAND_OK;
 }
 
-/* The whole port is one vport, and its data never leaves the device. */
+/* The whole port is one vport; its packets are counted by the one that sends them. */
 static enum command_status query_vport_counter(struct mlx5_device *dev, struct command *cmd)
 {
 	void *out = cmd->out;

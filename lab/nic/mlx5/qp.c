@@ -15,6 +15,8 @@ void qp_destroy(void *object)
 	struct mlx5_qp *qp = object;
 
 	if (qp->schedule) {
+		/* In another machine it waits on when this one is reset. */
+		responder_wake_waiter(qp);
 		requester_reset(qp);
 		schedule_detach(qp);
 	}

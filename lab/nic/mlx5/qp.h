@@ -4,8 +4,10 @@
  * that stop independently: the requester, which works off the send queue in order, and the
  * responder, which answers the one requester it is connected to.
  *
- * Requester and responder of a connection live in the same model, so a packet and its answer are
- * one call. Packet sequence numbers are kept all the same: two QPs whose numbers do not fit do not
+ * Requester and responder of a connection live in one program, be it in two devices, so a packet and
+ * its answer are one call. What becomes of either on the way is the fabric's to say
+ * (common/fabric.h). The other end is named by LID and number, as it may be gone. Packet sequence
+ * numbers are kept all the same: two QPs whose numbers do not fit do not
  * hear each other, as on a wire.
  */
 #ifndef LAB_NIC_MLX5_QP_H
@@ -113,12 +115,15 @@ enum requester_block {
 	BLOCK_RNR,    /* the receiver was not ready */
 	BLOCK_RETRY,  /* nobody answered */
 	BLOCK_KNOB,   /* held or delayed from outside */
+	BLOCK_LINK,   /* the message is on its way */
 };
 
 struct requester {
 	struct send_wqe wqe;
 	bool active; /* wqe is being worked off */
 	bool gate_passed;
+	bool link_passed;
+	bool unheard;	  /* the packet was taken, the answer got lost */
 	bool lost;	  /* the rest of an unreliable message goes nowhere */
 	bool atomic_done; /* executed at the responder, atomic_old not stored yet */
 	u64 atomic_old;
@@ -150,6 +155,7 @@ struct responder {
 	bool parked;	  /* a translation is missing */
 	bool parked_receive;
 	u32 waiter; /* number of the QP whose packet is parked, 0: none */
+	u16 waiter_lid;
 	u32 psn;
 	u16 consumer;
 };
@@ -167,6 +173,7 @@ struct mlx5_qp {
 	bool has_sq, has_rq;
 	struct mlx5_cq *send_cq, *receive_cq;
 	u32 pd, xrcd, srqn, user_index, remote_qpn, qkey, source_qpn;
+	u16 remote_lid;
 	u64 doorbell_record;
 	u32 mtu;
 	u64 max_message;
@@ -261,6 +268,8 @@ enum response responder_packet(struct mlx5_qp *qp, struct mlx5_qp *initiator,
 struct mlx5_qp *responder_find(struct mlx5_qp *initiator);
 /* The QP leaves its state: what was received half is flushed, who waits is woken. */
 void responder_stop(struct mlx5_qp *qp);
+/* Who waits is woken, to find out what has become of this QP. */
+void responder_wake_waiter(struct mlx5_qp *qp);
 void responder_reset(struct mlx5_qp *qp);
 
 /* ---- receive.c ------------------------------------------------------------------------------- */
@@ -298,6 +307,7 @@ enum access_result ud_send(struct mlx5_qp *qp, const struct send_wqe *wqe,
 enum command_status multicast_attach(struct mlx5_device *dev, struct command *cmd);
 enum command_status multicast_detach(struct mlx5_device *dev, struct command *cmd);
 void multicast_forget(struct mlx5_device *dev, u32 qpn);
+/* To the members on one device. */
 void multicast_deliver(struct mlx5_device *dev, const u8 gid[16],
 		       void (*deliver)(struct mlx5_qp *qp, void *opaque), void *opaque);
 

@@ -34,6 +34,7 @@ void qp_load_context(struct mlx5_qp *qp)
 
 	qp->pd = IFC_GET(qpc, qpc, pd);
 	qp->remote_qpn = IFC_GET(qpc, qpc, remote_qpn);
+	qp->remote_lid = IFC_GET(ads, IFC_PTR(qpc, qpc, primary_address_path), rlid);
 	qp->qkey = IFC_GET(qpc, qpc, q_key);
 	qp->source_qpn = IFC_GET(qpc, qpc, deth_sqpn);
 	qp->mtu = mtu >= 1 && mtu <= 5 ? 128u << mtu : MLX5_MAX_MTU;

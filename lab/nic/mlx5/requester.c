@@ -95,6 +95,8 @@ void requester_reset(struct mlx5_qp *qp)
 		knob_forget(qp->dev->knobs, requester->ticket);
 	requester->active = false;
 	requester->gate_passed = false;
+	requester->link_passed = false;
+	requester->unheard = false;
 	requester->atomic_done = false;
 	requester->block = BLOCK_NONE;
 	requester->ticket = 0;
@@ -143,7 +145,7 @@ void requester_wake(struct mlx5_qp *qp)
 void requester_timeout(struct mlx5_qp *qp)
 {
 	if (qp->requester.block == BLOCK_RNR || qp->requester.block == BLOCK_RETRY ||
-	    qp->requester.block == BLOCK_KNOB)
+	    qp->requester.block == BLOCK_KNOB || qp->requester.block == BLOCK_LINK)
 		requester_wake(qp);
 }
 
@@ -240,18 +242,49 @@ static enum step remote_failed(struct mlx5_qp *qp, const struct mlx5_qp *peer,
 	}
 }
 
+/* The responder drops what it has of a message that a packet is missing from. */
+static enum response lose(struct mlx5_qp *qp, struct mlx5_qp *peer)
+{
+	if (qp->service == SERVICE_UC) {
+		peer->responder.in_message = false;
+		qp->requester.lost = true;
+	}
+	return RESPONSE_NONE;
+}
+
 /*
- * Hands one packet over. The responder may have to wait for a translation, and the answer to its
- * fault may come before the call returns: the block is set first.
+ * The responder may have to wait for a translation, and the answer to its fault may come before the
+ * call returns: the block is set first.
  */
-static enum response deliver(struct mlx5_qp *qp, struct mlx5_qp *peer, const struct packet *packet)
+static enum response hand_over(struct mlx5_qp *qp, struct mlx5_qp *peer,
+			       const struct packet *packet)
 {
 	enum response response;
 
+	/* A repeated request is acknowledged and not executed again, but for a read. */
+	if (qp->requester.unheard && packet->opcode != WQE_RDMA_READ)
+		return RESPONSE_ACK;
 	qp->requester.block = BLOCK_REMOTE;
 	response = responder_packet(peer, qp, packet);
 	if (response != RESPONSE_WAIT && qp->requester.block == BLOCK_REMOTE)
 		qp->requester.block = BLOCK_NONE;
+	return response;
+}
+
+/* One packet and what comes back for it; either can be lost on the way. */
+static enum response deliver(struct mlx5_qp *qp, struct mlx5_qp *peer, const struct packet *packet)
+{
+	enum response response;
+
+	if (!fabric_carries(qp->dev->port, peer->dev->port))
+		return lose(qp, peer);
+	response = hand_over(qp, peer, packet);
+	if (response != RESPONSE_WAIT && qp->service != SERVICE_UC &&
+	    !fabric_carries(peer->dev->port, qp->dev->port)) {
+		qp->requester.unheard = response == RESPONSE_ACK;
+		return RESPONSE_NONE;
+	}
+	qp->requester.unheard = false;
 	if (response == RESPONSE_ACK) {
 		++*qp->dev->count.packets;
 		qp->requester.rnr_left = qp->rnr_retry;
@@ -460,10 +493,33 @@ static enum step pass_gate(struct mlx5_qp *qp)
 	}
 }
 
+/* Every message takes its time on the links, once. */
+static enum step pass_link(struct mlx5_qp *qp)
+{
+	struct requester *requester = &qp->requester;
+	bool datagram = qp->service == SERVICE_UD || qp->service == SERVICE_QP0 ||
+			qp->service == SERVICE_QP1;
+	struct mlx5_device *to;
+	u64 delay;
+
+	if (requester->link_passed)
+		return STEP_AGAIN;
+	requester->link_passed = true;
+	to = port_reach(qp->dev, datagram ? requester->wqe.av.lid : qp->remote_lid);
+	delay = to ? fabric_delay_ns(qp->dev->port, to->port) : 0;
+	if (!delay)
+		return STEP_AGAIN;
+	requester->block = BLOCK_LINK;
+	schedule_timer(qp, delay);
+	return STEP_BLOCKED;
+}
+
 static enum step work_off(struct mlx5_qp *qp, u32 *budget)
 {
 	enum step step = pass_gate(qp);
 
+	if (step == STEP_AGAIN)
+		step = pass_link(qp);
 	if (step != STEP_AGAIN)
 		return step;
 	switch (qp->requester.wqe.opcode) {
@@ -503,6 +559,8 @@ static bool requester_fetch(struct mlx5_qp *qp)
 	++*qp->dev->count.wqes;
 	requester->active = true;
 	requester->gate_passed = false;
+	requester->link_passed = false;
+	requester->unheard = false;
 	requester->lost = false;
 	requester->atomic_done = false;
 	requester->moved = 0;

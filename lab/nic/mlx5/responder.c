@@ -20,10 +20,11 @@ static bool answers(const struct mlx5_qp *qp)
 
 struct mlx5_qp *responder_find(struct mlx5_qp *initiator)
 {
-	struct mlx5_qp *qp = qp_find(initiator->dev, initiator->remote_qpn);
+	struct mlx5_device *dev = port_reach(initiator->dev, initiator->remote_lid);
+	struct mlx5_qp *qp = dev ? qp_find(dev, initiator->remote_qpn) : NULL;
 
 	if (!qp || !answers(qp) || qp->service != initiator->service ||
-	    qp->remote_qpn != initiator->qpn)
+	    qp->remote_qpn != initiator->qpn || qp->remote_lid != initiator->dev->lid)
 		return NULL;
 	if (qp->responder.psn != initiator->requester.psn) {
 		/* A gap is not asked for again on an unreliable connection. */
@@ -45,14 +46,30 @@ void responder_reset(struct mlx5_qp *qp)
 	responder->waiter = 0;
 }
 
-static void wake_waiter(struct mlx5_qp *qp)
+static void wait_for_me(struct mlx5_qp *qp, const struct mlx5_qp *initiator)
 {
-	struct mlx5_qp *waiter = qp->responder.waiter ? qp_find(qp->dev, qp->responder.waiter) :
-							NULL;
+	qp->responder.waiter = initiator->qpn;
+	qp->responder.waiter_lid = initiator->dev->lid;
+}
 
-	qp->responder.waiter = 0;
-	qp->responder.parked = false;
-	if (waiter && waiter->requester.block == BLOCK_REMOTE)
+/* Who waits for the parked packet's answer, and no longer counts as waiting; NULL: nobody. */
+static struct mlx5_qp *take_waiter(struct mlx5_qp *qp)
+{
+	struct responder *responder = &qp->responder;
+	struct mlx5_device *dev = responder->waiter ? port_lookup(qp->dev, responder->waiter_lid) :
+						      NULL;
+	struct mlx5_qp *waiter = dev ? qp_find(dev, responder->waiter) : NULL;
+
+	responder->waiter = 0;
+	responder->parked = false;
+	return waiter && waiter->requester.block == BLOCK_REMOTE ? waiter : NULL;
+}
+
+void responder_wake_waiter(struct mlx5_qp *qp)
+{
+	struct mlx5_qp *waiter = take_waiter(qp);
+
+	if (waiter)
 		requester_wake(waiter);
 }
 
@@ -66,7 +83,7 @@ void responder_stop(struct mlx5_qp *qp)
 	}
 	responder->has_receive = false;
 	responder->in_message = false;
-	wake_waiter(qp);
+	responder_wake_waiter(qp);
 }
 
 /* NAK of what was asked. An unreliable connection drops the message and goes on. */
@@ -125,7 +142,7 @@ static enum response park(struct mlx5_qp *qp, struct mlx5_qp *initiator,
 	}
 	responder->parked = true;
 	responder->parked_receive = receive;
-	responder->waiter = initiator->qpn;
+	wait_for_me(qp, initiator);
 	page_fault_raise(qp->dev, qp, qp->qpn, &report);
 	return RESPONSE_WAIT;
 }
@@ -152,18 +169,18 @@ void qp_fault_resumed(struct mlx5_device *dev, struct mlx5_qp *qp, enum fault_si
 	if (!responder->parked)
 		return;
 	if (!error) {
-		wake_waiter(qp);
+		responder_wake_waiter(qp);
 		return;
 	}
-	waiter = qp_find(dev, responder->waiter);
-	responder->parked = false;
-	responder->waiter = 0;
+	waiter = take_waiter(qp);
 	nak = responder->parked_receive ? fail_receive(qp, SYNDROME_LOCAL_PROT) :
 					  refuse(qp, RESPONSE_NAK_ACCESS);
-	if (!waiter || waiter->requester.block != BLOCK_REMOTE)
+	if (!waiter)
 		return;
-	if (waiter->service == SERVICE_UC) {
+	if (waiter->service == SERVICE_UC)
 		waiter->requester.lost = true;
+	/* One that the NAK does not reach asks again, and nobody will answer. */
+	if (waiter->service == SERVICE_UC || !fabric_carries(dev->port, waiter->dev->port)) {
 		requester_wake(waiter);
 		return;
 	}
@@ -350,7 +367,7 @@ enum response responder_packet(struct mlx5_qp *qp, struct mlx5_qp *initiator,
 	u32 pd;
 
 	if (responder->parked) {
-		responder->waiter = initiator->qpn;
+		wait_for_me(qp, initiator);
 		return RESPONSE_WAIT;
 	}
 	if (qp->state == QP_RTR && !responder->established)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Datagrams, also those of the management QPs. The model is alone on its link: a unicast datagram
- * goes to the QP that the address vector names, whatever the LID, and to nobody else. What cannot
- * be delivered is lost without a word, as datagrams are.
+ * Datagrams, also those of the management QPs. A unicast datagram goes to the QP that the address
+ * vector names by LID and number, one for a multicast group to its members on all devices. What
+ * cannot be delivered is lost without a word, as datagrams are.
  */
 #include "hca.h"
 #include "qp.h"
@@ -11,7 +11,7 @@
 #define MULTICAST_QPN 0xffffffu
 #define PRIVILEGED_QKEY 0x80000000u
 #define DEFAULT_PKEY 0xffff
-#define PORT_LID 1 /* as the vport context says */
+#define PERMISSIVE_LID 0xffff
 
 struct datagram {
 	const struct mlx5_qp *source;
@@ -62,7 +62,7 @@ static void deliver(struct mlx5_qp *qp, void *opaque)
 		.opcode = wqe->opcode == WQE_SEND_IMM ? CQE_RECEIVE_SEND_IMM : CQE_RECEIVE_SEND,
 		.bytes = GRH_BYTES + datagram->bytes,
 		.source_qpn = datagram->source_qpn,
-		.source_lid = PORT_LID,
+		.source_lid = datagram->source->dev->lid,
 		.service_level = wqe->av.service_level,
 		.path_bits = wqe->av.path_bits,
 		.grh = wqe->av.grh,
@@ -137,6 +137,29 @@ static struct mlx5_qp *destination(struct mlx5_device *dev, u32 qpn)
 	return search.found;
 }
 
+static bool deliver_to_members(void *device, void *opaque)
+{
+	struct datagram *datagram = opaque;
+	struct mlx5_device *to = device;
+
+	if (fabric_carries(datagram->source->dev->port, to->port))
+		multicast_deliver(to, datagram->wqe->av.gid, deliver, datagram);
+	return true;
+}
+
+static void deliver_to_one(struct datagram *datagram)
+{
+	struct mlx5_device *from = datagram->source->dev, *to = from;
+	u16 lid = datagram->wqe->av.lid;
+	struct mlx5_qp *target;
+
+	if (lid != PERMISSIVE_LID)
+		to = port_reach(from, lid);
+	target = to ? destination(to, datagram->wqe->av.qpn) : NULL;
+	if (target && fabric_carries(from->port, to->port))
+		deliver(target, datagram);
+}
+
 static u32 source_number(const struct mlx5_qp *qp)
 {
 	switch (qp->service) {
@@ -153,7 +176,6 @@ enum access_result ud_send(struct mlx5_qp *qp, const struct send_wqe *wqe,
 			   enum cqe_syndrome *syndrome, struct access_fault *fault)
 {
 	static struct datagram datagram;
-	struct mlx5_qp *target;
 	enum access_result result;
 
 	if (wqe->length > qp->mtu) {
@@ -175,12 +197,9 @@ enum access_result ud_send(struct mlx5_qp *qp, const struct send_wqe *wqe,
 	if (wqe->av.grh)
 		fill_grh(qp->dev, &datagram);
 	++*qp->dev->count.packets;
-	if (wqe->av.qpn == MULTICAST_QPN) {
-		multicast_deliver(qp->dev, wqe->av.gid, deliver, &datagram);
-		return ACCESS_OK;
-	}
-	target = destination(qp->dev, wqe->av.qpn);
-	if (target)
-		deliver(target, &datagram);
+	if (wqe->av.qpn == MULTICAST_QPN)
+		fabric_for_each(qp->dev->port, deliver_to_members, &datagram);
+	else
+		deliver_to_one(&datagram);
 	return ACCESS_OK;
 }

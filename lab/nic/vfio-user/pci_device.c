@@ -310,8 +310,21 @@ void pci_device_host_gone(struct pci_device *pci)
 	dma_space_unmap_all(pci->dma);
 	pci_device_release_vectors(pci, 0, pci->config.msix_vectors);
 	pci_device_do_reset(pci);
-	if (!pci->keep)
+	if (pci->gone)
+		pci->gone(pci->gone_opaque);
+	else if (!pci->keep)
 		ev_break(pci->loop, EVBREAK_ALL);
+}
+
+bool pci_device_has_host(const struct pci_device *pci)
+{
+	return pci->server;
+}
+
+void pci_device_on_host_gone(struct pci_device *pci, void (*gone)(void *opaque), void *opaque)
+{
+	pci->gone = gone;
+	pci->gone_opaque = opaque;
 }
 
 void pci_device_run(struct pci_device *pci, bool keep)

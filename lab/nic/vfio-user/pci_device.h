@@ -69,6 +69,9 @@ void pci_device_kick(struct pci_device *pci);
 int pci_device_listen(struct pci_device *pci, const char *socket_path);
 /* Serves an already connected host. */
 int pci_device_serve(struct pci_device *pci, int fd);
+bool pci_device_has_host(const struct pci_device *pci);
+/* Called when the host has disconnected and the function was reset; the loop then runs on. */
+void pci_device_on_host_gone(struct pci_device *pci, void (*gone)(void *opaque), void *opaque);
 /* Runs the loop until the host disconnects (or, with keep, until the loop is broken). */
 void pci_device_run(struct pci_device *pci, bool keep);
 

@@ -23,6 +23,8 @@ struct pci_device {
 	struct unix_listener *listener;
 	struct vfu_server *server; /* NULL: no host */
 	bool keep;
+	void (*gone)(void *opaque); /* NULL: the loop is broken */
+	void *gone_opaque;
 	FILE *log;
 	uint64_t *interrupts, *mmio_reads, *mmio_writes;
 };

@@ -120,16 +120,22 @@ static u16 new_uar(struct host *host)
 	return out.resp.uar;
 }
 
-struct host *host_new(void)
+static struct host *new_host(struct host *first)
 {
-	const struct efa_options options = {.guid = 0x0200000000000200ull, .api_version = 3};
+	const struct efa_options options = {
+		.guid = 0x0200000000000200ull + !!first,
+		.api_version = 3,
+		.fabric = first ? first->fabric : fabric_new(),
+	};
 	struct host *host = g_new0(struct host, 1);
 
 	host->fd = memfd_create("host", MFD_CLOEXEC);
 	assert_true(host->fd >= 0 && !ftruncate(host->fd, HOST_MEMORY));
 	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host->fd, 0);
 	assert_true(host->memory != MAP_FAILED);
-	host->loop = ev_loop_new(EVFLAG_AUTO);
+	host->first = first;
+	host->fabric = options.fabric;
+	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
 	host->counters = counters_new();
 	host->knobs = knobs_new();
 	host->dev = efa_device_new(&options, host->counters, host->knobs, host->loop);
@@ -145,12 +151,25 @@ struct host *host_new(void)
 	return host;
 }
 
+struct host *host_new(void)
+{
+	return new_host(NULL);
+}
+
+struct host *host_new_beside(struct host *first)
+{
+	return new_host(first);
+}
+
 void host_free(struct host *host)
 {
 	efa_device_free(host->dev);
 	knobs_free(host->knobs);
 	counters_free(host->counters);
-	ev_loop_destroy(host->loop);
+	if (!host->first) {
+		fabric_free(host->fabric);
+		ev_loop_destroy(host->loop);
+	}
 	munmap(host->memory, HOST_MEMORY);
 	close(host->fd);
 	g_free(host);

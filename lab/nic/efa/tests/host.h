@@ -19,6 +19,8 @@
 #define RIGHTS_ALL 7u
 
 struct host {
+	struct host *first; /* whose loop and fabric it shares; NULL: its own */
+	struct fabric *fabric;
 	struct ev_loop *loop;
 	struct counters *counters;
 	struct knobs *knobs;
@@ -82,6 +84,8 @@ struct host_send {
 };
 
 struct host *host_new(void);
+/* Another host on the same fabric, to be freed before the first. */
+struct host *host_new_beside(struct host *first);
 void host_free(struct host *host);
 u8 *host_alloc(struct host *host, size_t len);
 u64 host_iova(const struct host *host, const void *address);

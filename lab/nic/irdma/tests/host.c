@@ -89,9 +89,12 @@ static void new_event_queue(struct host *host)
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_CREATE_AEQ, wqe), CONTROL_OK);
 }
 
-struct host *host_new(void)
+static struct host *new_host(struct host *first)
 {
-	const struct irdma_options options = {.mac = 0x020000000200ull};
+	const struct irdma_options options = {
+		.mac = 0x020000000200ull + !!first,
+		.fabric = first ? first->fabric : fabric_new(),
+	};
 	const u8 command[2] = {0x06, 0}; /* memory, bus mastering */
 	struct host *host = g_new0(struct host, 1);
 
@@ -99,7 +102,9 @@ struct host *host_new(void)
 	assert_true(host->fd >= 0 && !ftruncate(host->fd, HOST_MEMORY));
 	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host->fd, 0);
 	assert_true(host->memory != MAP_FAILED);
-	host->loop = ev_loop_new(EVFLAG_AUTO);
+	host->first = first;
+	host->fabric = options.fabric;
+	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
 	host->counters = counters_new();
 	host->knobs = knobs_new();
 	host->dev = irdma_device_new(&options, host->counters, host->knobs, host->loop);
@@ -115,12 +120,25 @@ struct host *host_new(void)
 	return host;
 }
 
+struct host *host_new(void)
+{
+	return new_host(NULL);
+}
+
+struct host *host_new_beside(struct host *first)
+{
+	return new_host(first);
+}
+
 void host_free(struct host *host)
 {
 	irdma_device_free(host->dev);
 	knobs_free(host->knobs);
 	counters_free(host->counters);
-	ev_loop_destroy(host->loop);
+	if (!host->first) {
+		fabric_free(host->fabric);
+		ev_loop_destroy(host->loop);
+	}
 	munmap(host->memory, HOST_MEMORY);
 	close(host->fd);
 	g_free(host);

@@ -23,6 +23,8 @@
 	 IRDMA_ACCESS_FLAGS_REMOTEREAD | IRDMA_ACCESS_FLAGS_REMOTEWRITE)
 
 struct host {
+	struct host *first; /* whose loop and fabric it shares; NULL: its own */
+	struct fabric *fabric;
 	struct ev_loop *loop;
 	struct counters *counters;
 	struct knobs *knobs;
@@ -66,6 +68,8 @@ struct host_pair {
 
 /* With a host memory cache and an asynchronous event queue. */
 struct host *host_new(void);
+/* Another host on the same fabric, to be freed before the first. */
+struct host *host_new_beside(struct host *first);
 void host_free(struct host *host);
 u8 *host_alloc(struct host *host, size_t len);
 u64 host_iova(const struct host *host, const void *address);

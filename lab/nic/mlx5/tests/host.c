@@ -122,9 +122,13 @@ static void new_eq(struct host *host)
 	host->eqn = IFC_GET(create_eq_out, out, eq_number);
 }
 
-struct host *host_new(bool transport_faults)
+static struct host *new_host(struct host *first, bool transport_faults)
 {
-	struct mlx5_options options = { .transport_faults = transport_faults, .guid = 0x2 };
+	struct mlx5_options options = {
+		.transport_faults = transport_faults,
+		.guid = first ? 0x4 : 0x2,
+		.lid = first ? 2 : 1,
+	};
 	struct host *host = g_new0(struct host, 1);
 	int fd = memfd_create("host", MFD_CLOEXEC);
 	u8 out[16];
@@ -132,7 +136,10 @@ struct host *host_new(bool transport_faults)
 	assert_true(fd >= 0 && !ftruncate(fd, HOST_MEMORY));
 	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(host->memory != MAP_FAILED);
-	host->loop = ev_loop_new(EVFLAG_AUTO);
+	host->first = first;
+	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
+	host->fabric = first ? first->fabric : fabric_new();
+	options.fabric = host->fabric;
 	host->counters = counters_new();
 	host->knobs = knobs_new();
 	host->dev = mlx5_device_new(&options, host->counters, host->knobs, host->loop);
@@ -153,12 +160,25 @@ struct host *host_new(bool transport_faults)
 	return host;
 }
 
+struct host *host_new(bool transport_faults)
+{
+	return new_host(NULL, transport_faults);
+}
+
+struct host *host_new_beside(struct host *first)
+{
+	return new_host(first, false);
+}
+
 void host_free(struct host *host)
 {
 	mlx5_device_free(host->dev);
 	knobs_free(host->knobs);
 	counters_free(host->counters);
-	ev_loop_destroy(host->loop);
+	if (!host->first) {
+		fabric_free(host->fabric);
+		ev_loop_destroy(host->loop);
+	}
 	munmap(host->memory, HOST_MEMORY);
 	g_free(host);
 }
@@ -334,6 +354,7 @@ u8 host_modify(struct host_qp *qp, u16 opcode, const struct host_path *path)
 	IFC_SET(qpc, qpc, rnr_retry, path->rnr_retry);
 	IFC_SET(qpc, qpc, min_rnr_nak, path->min_rnr_nak);
 	IFC_SET(qpc, qpc, q_key, path->qkey);
+	IFC_SET(ads, ads, rlid, path->lid ? path->lid : qp->host->dev->lid);
 	IFC_SET(ads, ads, ack_timeout, path->ack_timeout);
 	IFC_SET(ads, ads, vhca_port_num, 1);
 	return host_command(qp->host, in, sizeof(in), out, sizeof(out));
@@ -350,6 +371,8 @@ void host_connect_pair(struct host_qp *a, struct host_qp *b, const struct host_p
 {
 	struct host_path to_b = *path, to_a = *path;
 
+	to_b.lid = b->host->dev->lid;
+	to_a.lid = a->host->dev->lid;
 	to_b.remote_qpn = b->qpn;
 	to_a.remote_qpn = a->qpn;
 	to_a.send_psn = path->receive_psn;

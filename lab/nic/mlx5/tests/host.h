@@ -16,7 +16,9 @@
 #define HOST_EQES 256u
 
 struct host {
+	struct host *first; /* whose loop and fabric it shares; NULL: its own */
 	struct ev_loop *loop;
+	struct fabric *fabric;
 	struct counters *counters;
 	struct knobs *knobs;
 	struct mlx5_device *dev;
@@ -55,6 +57,7 @@ struct host_qp_options {
 };
 
 struct host_path {
+	u16 lid; /* 0: the QP's own host's */
 	u32 remote_qpn, send_psn, receive_psn;
 	u8 mtu, ack_timeout, retry_count, rnr_retry, min_rnr_nak;
 	bool no_remote_access;
@@ -62,6 +65,8 @@ struct host_path {
 };
 
 struct host *host_new(bool transport_faults);
+/* Another host on the same fabric, to be freed before the first. */
+struct host *host_new_beside(struct host *first);
 void host_free(struct host *host);
 u8 *host_alloc(struct host *host, size_t len);
 u64 host_iova(const struct host *host, const void *address);

@@ -208,6 +208,7 @@ static u8 *datagram(struct world *world, struct host_qp *qp, u32 to, u32 qkey, u
 	memcpy(wqe + 16, &word, 4);
 	word = htobe32(0x80000000u | to);
 	memcpy(wqe + 24, &word, 4);
+	wqe[31] = world->host->dev->lid;
 	word = htobe32(grh ? 1u << 30 : 0);
 	memcpy(wqe + 44, &word, 4);
 	memset(wqe + 48, 0xee, 16);
