@@ -6,7 +6,7 @@ usage() {
 	cat <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
        ./run test [--debug] [OPTION]... [NAME[@FLAVOUR]]...
-       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [OPTION]... [-- COMMAND [ARGUMENT]...]
+       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
           and writes build/report/ (bench.json, index.html, plots)
@@ -27,6 +27,7 @@ shell:
   --kernel FLAVOUR    stock, patched (default), lockdep or kasan
   --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC
   --nvme              a third exporter: an nvme with a controller memory buffer
+  --hosts 2           a second guest, on the same fabric; "$PEER COMMAND" in the first runs COMMAND there
   -- COMMAND          in the guest; its standard input is empty
 all:
   --mirror URL        the Debian repository (default: the machine's own apt sources)
@@ -54,7 +55,7 @@ one_of() {
 }
 
 parse_options() {
-	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' mirror='' kernel_source=''
+	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source=''
 	jobs=$(nproc) list=0 debug=0 names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
@@ -66,7 +67,7 @@ parse_options() {
 	while [ $# -gt 0 ]; do
 		case $command:$1 in
 		*:--help | *:-h) usage && exit 0 ;;
-		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--second-nic | shell:--kernel | shell:--iommu)
+		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--second-nic | shell:--hosts | shell:--kernel | shell:--iommu)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			parse_value "$1" "$2"
 			shift
@@ -106,6 +107,7 @@ parse_value() {
 		jobs=$2
 		;;
 	--second-nic) one_of --second-nic "$2" mlx5 efa irdma && second_nic=$2 ;;
+	--hosts) one_of --hosts "$2" 1 2 && hosts=$2 ;;
 	--nic) one_of --nic "$2" mlx5 efa irdma && nic=$2 ;;
 	--kernel) one_of --kernel "$2" stock patched lockdep kasan && flavour=$2 ;;
 	--iommu)

@@ -14,6 +14,7 @@ run_shell() {
 	applied=$series
 	[ "$flavour" != stock ] || applied=none
 	arguments+=(--env SERIES="$applied")
+	[ "$hosts" = 1 ] || arguments+=(--hosts "$hosts")
 	[ -z "$nvme" ] || arguments+=(--nvme)
 	if [ ${#guest_command[@]} -gt 0 ]; then
 		start_job "$project/lab/guest/boot" "${arguments[@]}" -- "${guest_command[@]}" < /dev/null

@@ -45,7 +45,11 @@ run_group() {
 	guest) id=test-$kernel-$iommu ;;
 	guest-*)
 		nic=${where#guest-}
-		id=test-$nic-$kernel-$iommu title="tests ($nic, $kernel, $iommu)"
+		case $nic in
+		pair) nic=mlx5 second=(--hosts 2) ;;
+		pair-*) nic=${nic#pair-} second=(--hosts 2) ;;
+		esac
+		id=test-${where#guest-}-$kernel-$iommu title="tests (${where#guest-}, $kernel, $iommu)"
 		[[ $nic != *+* ]] || second=(--second-nic "${nic#*+}")
 		nic=${nic%+*}
 		;;
@@ -109,7 +113,7 @@ run_test() {
 	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
 	prepare $kernels
-	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
+	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
 	step_rdma_core
