@@ -62,7 +62,7 @@ void verbs_buffer_free(struct verbs_buffer *buffer);
 
 /* ---- QPs ---- */
 
-/* What a peer must know to connect; sent as it is between processes of one machine. */
+/* What a peer must know to connect; sent as it is, between machines of one byte order. */
 struct verbs_endpoint {
 	union ibv_gid gid;
 	uint32_t qpn;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
+#include "tcp.h"
 #include "verbs_peer.h"
 
 #define REMOTE_ACCESS (VERBS_ACCESS_ALL & ~IBV_ACCESS_LOCAL_WRITE)
@@ -302,30 +302,9 @@ int verbs_pair_recycle(struct verbs_pair *pair, struct error *err)
 
 int verbs_exchange(int socket, const void *local, void *remote, size_t length, struct error *err)
 {
-	size_t done = 0;
-	ssize_t n;
+	int ret = tcp_send(socket, local, length, err);
 
-	while (done < length) {
-		n = send(socket, (const char *)local + done, length - done, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_set(err, errno, "sending %zu bytes to the peer process failed",
-					 length);
-		done += (size_t)n;
-	}
-	for (done = 0; done < length; done += (size_t)n) {
-		n = recv(socket, (char *)remote + done, length - done, MSG_WAITALL);
-		if (n < 0 && errno == EINTR) {
-			n = 0;
-			continue;
-		}
-		if (n <= 0)
-			return error_set(err, n < 0 ? errno : ECONNRESET,
-					 "the peer process went away before it sent its %zu bytes",
-					 length);
-	}
-	return 0;
+	return ret ?: tcp_receive(socket, remote, length, err);
 }
 
 int verbs_qp_connect_over(struct verbs_qp *qp, int socket, struct error *err)

@@ -62,7 +62,7 @@ int srd_qp_create(struct verbs_peer *peer, struct srd_qp *qp, struct error *err)
 	struct ibv_ah_attr attr = { .is_global = 1, .port_num = peer->port };
 	int ret;
 
-	*qp = (struct srd_qp){ 0 };
+	*qp = (struct srd_qp){ .peer = peer };
 	if (ibv_query_gid(peer->context, peer->port, 0, &attr.grh.dgid))
 		return error_set(err, errno, "querying GID 0 failed");
 	if (!is_efa(peer))
@@ -91,6 +91,35 @@ void srd_qp_destroy(struct srd_qp *qp)
 	*qp = (struct srd_qp){ 0 };
 }
 
+static int set_peer(struct srd_qp *qp, const struct verbs_endpoint *remote, struct error *err)
+{
+	struct ibv_ah_attr attr = {
+		.is_global = 1, .port_num = qp->peer->port, .grh = { .dgid = remote->gid },
+	};
+	struct ibv_ah *ah = ibv_create_ah(qp->peer->pd, &attr);
+
+	if (!ah)
+		return error_set(err, errno, "creating an address handle of the peer failed");
+	ibv_destroy_ah(qp->ah);
+	qp->ah = ah;
+	qp->remote_qpn = remote->qpn;
+	return 0;
+}
+
+int srd_qp_connect_over(struct srd_qp *qp, int socket, struct error *err)
+{
+	struct verbs_endpoint local = { .qpn = qp->qp->qp_num, .has_gid = 1 }, remote;
+	char ready = 1, peer_ready;
+	int ret;
+
+	if (ibv_query_gid(qp->peer->context, qp->peer->port, 0, &local.gid))
+		return error_set(err, errno, "querying GID 0 failed");
+	ret = verbs_exchange(socket, &local, &remote, sizeof(remote), err);
+	if (!ret)
+		ret = set_peer(qp, &remote, err);
+	return ret ?: verbs_exchange(socket, &ready, &peer_ready, 1, err);
+}
+
 static int finish(struct srd_qp *qp, const struct srd_qp *to, struct verbs_local local,
 		  struct ibv_wc *wc, struct error *err)
 {
@@ -99,7 +128,7 @@ static int finish(struct srd_qp *qp, const struct srd_qp *to, struct verbs_local
 	int ret;
 
 	ibv_wr_set_sge(ex, local.lkey, local.address, local.length);
-	ibv_wr_set_ud_addr(ex, qp->ah, to->qp->qp_num, QKEY);
+	ibv_wr_set_ud_addr(ex, qp->ah, to ? to->qp->qp_num : qp->remote_qpn, QKEY);
 	ret = ibv_wr_complete(ex);
 	if (ret)
 		return error_set(err, ret, "posting to an SRD queue pair failed");
