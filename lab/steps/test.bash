@@ -116,6 +116,9 @@ run_test() {
 	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
+	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$1 ~ /^level-matrix/ && !seen[$4]++ { print $4 }'); do
+		step_moving_exporter "$one"
+	done
 	step_rdma_core
 	step_perftest
 	step_kselftests

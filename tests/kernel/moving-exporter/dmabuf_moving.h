@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/* /dev/dmabuf-moving: dma-bufs of ordinary pages that go to other pages on request. */
+#ifndef DMABUF_MOVING_H
+#define DMABUF_MOVING_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DMABUF_MOVING_DEVICE "/dev/dmabuf-moving"
+
+/* The old place of a buffer that has moved holds this byte, and nothing else, for ever. */
+#define DMABUF_MOVING_POISON 0xa5
+
+/**
+ * struct dmabuf_moving_state - what has become of a buffer
+ * @fd:		in: a dma-buf of this device
+ * @pinned:	pins that have not been taken back
+ * @mapped:	mappings that importers hold, of whatever place
+ * @spoiled:	pages of the place before the last move that somebody has written to since;
+ *		0 of a buffer that has not moved
+ * @moves:	how often it has moved
+ * @maps:	how often importers have mapped it
+ * @pins:	how often they have pinned it
+ */
+struct dmabuf_moving_state {
+	__s32 fd;
+	__u32 pinned;
+	__u32 mapped;
+	__u32 spoiled;
+	__u64 moves;
+	__u64 maps;
+	__u64 pins;
+};
+
+/*
+ * Returns the fd of a new dma-buf of that many bytes, all zero. -EINVAL: the size is 0, no multiple
+ * of the page size, or more than 64 MiB.
+ */
+#define DMABUF_MOVING_CREATE _IOW('M', 0xd0, __u64)
+
+/*
+ * Moves a dma-buf of this device to other pages, and returns when nobody uses those where it was.
+ * -EBADF: no dma-buf. -EINVAL: somebody else's. -EBUSY: it is pinned, or an importer that cannot
+ * follow has mapped it; then nothing has happened.
+ */
+#define DMABUF_MOVING_MOVE _IOW('M', 0xd1, __s32)
+
+/* -EBADF, -EINVAL: as above. */
+#define DMABUF_MOVING_QUERY _IOWR('M', 0xd2, struct dmabuf_moving_state)
+
+#endif
