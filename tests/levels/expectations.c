@@ -5,11 +5,16 @@
 #include <stddef.h>
 
 static const char *const level_names[LEVEL_COUNT] = { "faulting", "revoking", "unsupported" };
-static const char *const kind_names[EXPORTER_COUNT] = { "vfio", "udmabuf", "system-heap" };
+static const char *const kind_names[EXPORTER_COUNT] = {
+	"vfio", "udmabuf", "system-heap", "moving",
+};
 
 static const char *const event_names[EVENT_COUNT] = {
 	[EVENT_REGISTER] = "register",
 	[EVENT_WRITE] = "write",
+	[EVENT_MOVE] = "move",
+	[EVENT_WRITE_AFTER_MOVE] = "write-after-move",
+	[EVENT_WRITE_WHILE_MOVING] = "write-while-it-moves",
 	[EVENT_REVOKE_FOR_A_WHILE] = "revoke-for-a-while",
 	[EVENT_WRITE_WHILE_REVOKED] = "write-while-revoked",
 	[EVENT_REGISTER_WHILE_REVOKED] = "register-while-revoked",
@@ -24,6 +29,17 @@ static const char *const event_names[EVENT_COUNT] = {
 	[EVENT_WRITE_LENT_ANEW] = "write-lent-anew",
 	[EVENT_KILL] = "kill-another-importer",
 	[EVENT_WRITE_AFTER_KILL] = "write-after-kill",
+	[EVENT_UNBIND] = "unbind-the-nic",
+	[EVENT_NEWS_OF_UNBIND] = "event-of-the-unbind",
+	[EVENT_REGISTER_AFTER_UNBIND] = "register-after-unbind",
+	[EVENT_WRITE_AFTER_UNBIND] = "write-after-unbind",
+	[EVENT_REVOKE_AFTER_UNBIND] = "revoke-reset-and-give-back-after-unbind",
+	[EVENT_MOVE_AFTER_UNBIND] = "move-after-unbind",
+	[EVENT_REOPEN_EXPORTER] = "close-and-open-the-exporter",
+	[EVENT_CLOSE_CONTEXT] = "close-the-context",
+	[EVENT_BIND] = "bind-the-nic",
+	[EVENT_REGISTER_AFTER_BIND] = "register-after-bind",
+	[EVENT_WRITE_AFTER_BIND] = "write-after-bind",
 	[EVENT_CLOSE] = "close-the-exporter",
 	[EVENT_WRITE_AFTER_CLOSE] = "write-after-close",
 	[EVENT_DEREGISTER] = "deregister",
@@ -36,6 +52,9 @@ static const char *const event_names[EVENT_COUNT] = {
 static const struct expectation faulting_vfio[EVENT_COUNT] = {
 	[EVENT_REGISTER] = { "done", ANY_WORK },
 	[EVENT_WRITE] = { ARRIVES, ANY_WORK },
+	[EVENT_MOVE] = { "EINVAL", 0 },
+	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
+	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { REFUSED, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "ENODEV", ANY_WORK },
@@ -59,6 +78,9 @@ static const struct expectation faulting_vfio[EVENT_COUNT] = {
 static const struct expectation revoking_vfio[EVENT_COUNT] = {
 	[EVENT_REGISTER] = { "done", 1 },
 	[EVENT_WRITE] = { ARRIVES, ANY_WORK },
+	[EVENT_MOVE] = { "EINVAL", 0 },
+	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
+	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 1 },
 	[EVENT_WRITE_WHILE_REVOKED] = { REFUSED, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "ENODEV", 0 },
@@ -82,6 +104,9 @@ static const struct expectation revoking_vfio[EVENT_COUNT] = {
 static const struct expectation unsupported_vfio[EVENT_COUNT] = {
 	[EVENT_REGISTER] = { "EOPNOTSUPP", 0 },
 	[EVENT_WRITE] = { "EOPNOTSUPP", 0 },
+	[EVENT_MOVE] = { "EINVAL", 0 },
+	[EVENT_WRITE_AFTER_MOVE] = { "EOPNOTSUPP", 0 },
+	[EVENT_WRITE_WHILE_MOVING] = { "EOPNOTSUPP", 0 },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { "EOPNOTSUPP", 0 },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "EOPNOTSUPP", 0 },
@@ -109,6 +134,9 @@ static const struct expectation unsupported_vfio[EVENT_COUNT] = {
 static const struct expectation plain[EVENT_COUNT] = {
 	[EVENT_REGISTER] = { "done", 1 },
 	[EVENT_WRITE] = { ARRIVES, ANY_WORK },
+	[EVENT_MOVE] = { "EINVAL", 0 },
+	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
+	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { ARRIVES, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "done", 2 },
@@ -128,6 +156,66 @@ static const struct expectation plain[EVENT_COUNT] = {
 	[EVENT_DEREGISTER] = { "done", 1 },
 };
 
+/* Memory that moves under those who can follow, and not at all under the others. */
+static struct expectation of_moving(enum level level, enum event event)
+{
+	const bool follows = level == LEVEL_FAULTING;
+
+	switch (event) {
+	case EVENT_MOVE:
+		return (struct expectation){ follows ? "done" : "EBUSY", 0 };
+	case EVENT_WRITE_WHILE_MOVING:
+		return (struct expectation){ follows ? ARRIVES ", done" : ARRIVES ", EBUSY", ANY_WORK };
+	default:
+		return plain[event];
+	}
+}
+
+/*
+ * The device goes away under its users, who hear of it and lose everything on it, while all memory
+ * is free of it at once: also while they have not closed it yet.
+ */
+static const struct expectation disassociating[EVENT_COUNT] = {
+	[EVENT_UNBIND] = { "done", ANY_WORK },
+	[EVENT_NEWS_OF_UNBIND] = { "device fatal", 0 },
+	[EVENT_REGISTER_AFTER_UNBIND] = { "EIO", 0 },
+	[EVENT_WRITE_AFTER_UNBIND] = { "no completion", 0 },
+	[EVENT_REVOKE_AFTER_UNBIND] = { "done", 0 },
+	[EVENT_MOVE_AFTER_UNBIND] = { "done", 0 },
+	[EVENT_REOPEN_EXPORTER] = { "done", 0 },
+	[EVENT_CLOSE_CONTEXT] = { "done", 0 },
+	[EVENT_BIND] = { "done", ANY_WORK },
+	[EVENT_REGISTER_AFTER_BIND] = { "done", ANY_WORK },
+	[EVENT_WRITE_AFTER_BIND] = { ARRIVES, ANY_WORK },
+};
+
+/* The driver cannot leave its users, and waits until the last of them has closed the device. */
+static const struct expectation waiting[EVENT_COUNT] = {
+	[EVENT_UNBIND] = { "waits for its users", ANY_WORK },
+	[EVENT_NEWS_OF_UNBIND] = { "none", 0 },
+	[EVENT_REGISTER_AFTER_UNBIND] = { "done", 2 },
+	[EVENT_WRITE_AFTER_UNBIND] = { ARRIVES, ANY_WORK },
+	[EVENT_REVOKE_AFTER_UNBIND] = { "done", 0 },
+	[EVENT_MOVE_AFTER_UNBIND] = { "EBUSY", 0 },
+	[EVENT_REOPEN_EXPORTER] = { "done", 0 },
+	[EVENT_CLOSE_CONTEXT] = { "done, and the unbind ends", ANY_WORK },
+	[EVENT_BIND] = { "done", ANY_WORK },
+	[EVENT_REGISTER_AFTER_BIND] = { "done", 1 },
+	[EVENT_WRITE_AFTER_BIND] = { ARRIVES, ANY_WORK },
+};
+
+static struct expectation of_unbind(enum level level, enum exporter_kind kind, enum event event)
+{
+	const bool refused = level == LEVEL_UNSUPPORTED && kind == EXPORTER_VFIO;
+
+	if (event == EVENT_MOVE_AFTER_UNBIND && kind != EXPORTER_MOVING)
+		return (struct expectation){ "EINVAL", 0 };
+	if (refused && (event == EVENT_REGISTER_AFTER_UNBIND || event == EVENT_WRITE_AFTER_UNBIND ||
+			event == EVENT_REGISTER_AFTER_BIND || event == EVENT_WRITE_AFTER_BIND))
+		return (struct expectation){ "EOPNOTSUPP", 0 };
+	return level == LEVEL_UNSUPPORTED ? waiting[event] : disassociating[event];
+}
+
 const char *level_name(enum level level)
 {
 	return level_names[level];
@@ -143,6 +231,11 @@ const char *event_name(enum event event)
 	return event_names[event];
 }
 
+bool event_is_of_unbind(enum event event)
+{
+	return event >= EVENT_UNBIND && event <= EVENT_BIND;
+}
+
 struct expectation expectation_of(enum level level, enum exporter_kind kind, enum event event)
 {
 	static const struct expectation *const vfio[LEVEL_COUNT] = {
@@ -152,9 +245,11 @@ struct expectation expectation_of(enum level level, enum exporter_kind kind, enu
 	};
 	struct expectation expectation;
 
+	if (event >= EVENT_UNBIND && event <= EVENT_WRITE_AFTER_BIND)
+		return of_unbind(level, kind, event);
 	if (kind == EXPORTER_VFIO)
 		return vfio[level][event];
-	expectation = plain[event];
+	expectation = kind == EXPORTER_MOVING ? of_moving(level, event) : plain[event];
 	/* mlx5 keeps keys for the next registration. */
 	if (level == LEVEL_FAULTING && expectation.commands > 0)
 		expectation.commands = ANY_WORK;

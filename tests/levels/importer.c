@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "importer.h"
 
+#include <poll.h>
+
 #include "fixture.h"
 
 static int open_queues(struct importer *importer, struct error *err)
@@ -45,6 +47,17 @@ int importer_open(struct importer *importer, size_t size, bool by_srd, struct er
 	return ret;
 }
 
+int importer_open_new(struct importer *importer, size_t size, bool by_srd, struct error *err)
+{
+	const int64_t deadline = clock_now_ns() + TEST_TIMEOUT_NS;
+	int ret;
+
+	do {
+		ret = importer_open(importer, size, by_srd, err);
+	} while (ret && err->missing && clock_now_ns() < deadline);
+	return ret;
+}
+
 void importer_close(struct importer *importer)
 {
 	if (!importer->peer.context)
@@ -55,13 +68,42 @@ void importer_close(struct importer *importer)
 	*importer = (struct importer){ 0 };
 }
 
-int importer_post(struct importer *importer, uint32_t rkey, enum ibv_wc_status *status,
-		  struct error *err)
+static struct verbs_local source_of(const struct importer *importer)
 {
-	const struct verbs_local local = {
+	return (struct verbs_local){
 		(uintptr_t)importer->source.address, (uint32_t)importer->source.length,
 		importer->source.mr->lkey,
 	};
+}
+
+bool importer_post_to_nobody(struct importer *importer, uint32_t rkey)
+{
+	const struct verbs_remote remote = { 0, rkey };
+	struct ibv_wc wc;
+
+	return !verbs_post_write(&importer->pair.initiator, 1, source_of(importer), remote, NULL) &&
+	       verbs_poll(&importer->pair.initiator, &wc) > 0;
+}
+
+bool importer_device_is_fatal(struct importer *importer, int timeout_ms)
+{
+	struct pollfd news = { .fd = importer->peer.context->async_fd, .events = POLLIN };
+	struct ibv_async_event event;
+	bool fatal = false;
+
+	while (!fatal && poll(&news, 1, timeout_ms) == 1 && news.revents & POLLIN) {
+		if (ibv_get_async_event(importer->peer.context, &event))
+			break;
+		fatal = event.event_type == IBV_EVENT_DEVICE_FATAL;
+		ibv_ack_async_event(&event);
+	}
+	return fatal;
+}
+
+int importer_post(struct importer *importer, uint32_t rkey, enum ibv_wc_status *status,
+		  struct error *err)
+{
+	const struct verbs_local local = source_of(importer);
 	const struct verbs_remote remote = { 0, rkey };
 	struct ibv_wc wc;
 	int ret;

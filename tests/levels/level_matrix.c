@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "driver.h"
 #include "story.h"
 
 #define CELLS (EXPORTER_COUNT * EVENT_COUNT)
@@ -17,7 +18,7 @@ struct cell {
 	enum event event;
 	char name[64], happened[OUTCOME_LENGTH];
 	long commands;	/* -1: not counted */
-	bool passed;
+	bool passed, skipped;
 };
 
 static struct cell cells[CELLS];
@@ -50,14 +51,19 @@ static void run_cell(void **state)
 	struct expectation expected = expectation_of(level, cell->kind, cell->event);
 	uint64_t before;
 
+	/* In the lab nothing is lacking. */
+	cell->skipped = !test_in_lab();
+	if (event_is_of_unbind(cell->event) && driver_may_unbind(&test_error))
+		test_skip("%s", test_error.text);
 	if (cell->event == EVENT_REGISTER) {
 		story_end(&story);
-		story_begin(&story, cell->kind, level == LEVEL_UNSUPPORTED);
+		story_begin(&story, cell->kind, level, nic);
 		stale_before = stale_keys();
 		strays_before = lab_counter(story.vfio, "dma.unmapped_accesses");
 	}
-	if (!story.vfio)
-		fail_msg("the story of this exporter has not begun");
+	if (!story.has_begun)
+		test_skip("the story of this exporter has not begun");
+	cell->skipped = false;
 	snprintf(cell->happened, sizeof(cell->happened), "no outcome");
 	before = lab_counter(story.vfio, "commands");
 	story_event(&story, cell->event, cell->happened);
@@ -80,11 +86,12 @@ static json_t *cell_json(const struct cell *cell)
 {
 	struct expectation expected = expectation_of(level, cell->kind, cell->event);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b}",
 			 "exporter", exporter_kind_name(cell->kind), "event", event_name(cell->event),
 			 "expected", expected.outcome, "happened", cell->happened,
 			 "commands_expected", work_json(expected.commands),
-			 "commands", work_json(cell->commands), "passed", cell->passed);
+			 "commands", work_json(cell->commands), "passed", cell->passed,
+			 "skipped", cell->skipped);
 }
 
 static int write_results(void)
@@ -100,7 +107,7 @@ static int write_results(void)
 	uname(&name);
 	for (size_t i = 0; i < CELLS; i++)
 		json_array_append_new(list, cell_json(&cells[i]));
-	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:o}", "schema", 1, "nic", nic,
+	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:o}", "schema", 2, "nic", nic,
 			 "device", device,
 			 "level", level_name(level), "kernel", name.release, "lab", test_in_lab(),
 			 "cells", list);
@@ -135,6 +142,8 @@ int main(int argc, char **argv)
 	struct CMUnitTest tests[CELLS];
 	int failed;
 
+	/* Objects of a device that is gone can be freed: read when the first device is opened. */
+	setenv("RDMAV_ALLOW_DISASSOC_DESTROY", "1", 1);
 	test_parse(argc, argv, "what each event on lent memory does to an importer of this level");
 	test_require(TEST_NEEDS_EXPORTER);
 	find_level();

@@ -8,7 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "moving.h"
 #include "plain_dmabuf.h"
+
+/* Of a device that has gone already. */
+#define NEWS_MS 20000
 
 static void view_dmabuf(struct story *story)
 {
@@ -29,6 +33,9 @@ static void lend(struct story *story)
 	case EXPORTER_UDMABUF:
 		story->dmabuf = plain_udmabuf(story->size, false);
 		break;
+	case EXPORTER_MOVING:
+		story->dmabuf = moving_dmabuf(story->size);
+		break;
 	default:
 		story->dmabuf = plain_heap_dmabuf(story->size);
 		break;
@@ -47,20 +54,32 @@ static void take_away(struct story *story)
 	story->seed = 0;
 }
 
-void story_begin(struct story *story, enum exporter_kind kind, bool by_srd)
+void story_begin(struct story *story, enum exporter_kind kind, enum level level, const char *nic)
 {
-	*story = (struct story){ .kind = kind, .dmabuf = -1 };
+	*story = (struct story){ .kind = kind, .level = level, .dmabuf = -1 };
 	assert_int_equal(fixture_setup_exporter((void **)&story->vfio), 0);
 	story->size = story->vfio->size;
-	must(importer_open(&story->importer, story->size, by_srd, &test_error));
+	must(importer_open(&story->importer, story->size, level == LEVEL_UNSUPPORTED, &test_error));
+	must(rdma_driver_find(&story->driver, story->importer.peer.context, nic, &test_error));
 	lend(story);
+	story->has_begun = true;
+}
+
+/* The importer, and a driver that waits for it. */
+static int close_importer(struct story *story)
+{
+	int ret = story->mr ? -ibv_dereg_mr(story->mr) : 0;
+
+	story->mr = NULL;
+	importer_close(&story->importer);
+	if (story->driver.unbinder && !ret)
+		ret = rdma_driver_unbound(&story->driver, &test_error);
+	return ret;
 }
 
 void story_end(struct story *story)
 {
-	if (story->mr)
-		ibv_dereg_mr(story->mr);
-	importer_close(&story->importer);
+	close_importer(story);
 	take_away(story);
 	if (story->vfio)
 		fixture_teardown((void **)&story->vfio);
@@ -161,6 +180,38 @@ static int kill_importer(struct story *story)
 	return ret;
 }
 
+/* The exporter is as free as one whose memory nobody ever had. */
+static int revoke_reset_and_give_back(struct story *story)
+{
+	int ret = vfio_exporter_set_memory(story->vfio->exporter, false, &test_error);
+
+	if (!ret)
+		ret = vfio_exporter_set_memory(story->vfio->exporter, true, &test_error);
+	if (!ret && vfio_exporter_can_reset(story->vfio->exporter))
+		ret = vfio_exporter_reset(story->vfio->exporter, &test_error);
+	/* A reset clears it on some devices. */
+	return ret ? ret : vfio_exporter_set_memory(story->vfio->exporter, true, &test_error);
+}
+
+static int reopen_exporter(struct story *story)
+{
+	take_away(story);
+	fixture_teardown((void **)&story->vfio);
+	story->vfio = NULL;
+	if (fixture_setup_exporter((void **)&story->vfio))
+		return -EIO;
+	lend(story);
+	return 0;
+}
+
+static int bind_driver(struct story *story)
+{
+	int ret = rdma_driver_bind(&story->driver, &test_error);
+
+	return ret ? ret : importer_open_new(&story->importer, story->size,
+					     story->level == LEVEL_UNSUPPORTED, &test_error);
+}
+
 static int close_exporter(struct story *story)
 {
 	fixture_unmap_window(story->vfio);
@@ -176,11 +227,27 @@ static const uint8_t *memory(const struct story *story)
 	return story->kind == EXPORTER_VFIO ? story->vfio->window : story->view;
 }
 
+/* Nobody has written to the place where the memory was before it moved. */
+static void must_have_let_go(const struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	struct dmabuf_moving_state state;
+
+	if (story->kind != EXPORTER_MOVING || story->dmabuf < 0)
+		return;
+	must(moving_state(story->dmabuf, &state, &test_error));
+	if (!state.spoiled)
+		return;
+	snprintf(outcome, OUTCOME_LENGTH, "the old place is written to");
+	fail_msg("%u pages of the place before move %llu were written to after it", state.spoiled,
+		 (unsigned long long)state.moves);
+}
+
 /* Where the CPU can look: an outcome that is left behind says what it saw. */
 static void must_be_as_it_was(const struct story *story, char outcome[OUTCOME_LENGTH])
 {
 	const bool is_hidden = story->kind == EXPORTER_VFIO && story->memory_is_off;
 
+	must_have_let_go(story, outcome);
 	if (!story->seed || is_hidden || !memory(story))
 		return;
 	snprintf(outcome, OUTCOME_LENGTH, "memory differs");
@@ -212,6 +279,78 @@ static void write_memory(struct story *story, char outcome[OUTCOME_LENGTH])
 		 status == IBV_WC_SUCCESS ? "arrives" : ibv_wc_status_str(status));
 }
 
+static void write_while_moving(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	char written[OUTCOME_LENGTH] = "no write", moved[OUTCOME_LENGTH];
+	struct mover *mover;
+
+	if (!story->mr) {
+		say(outcome, register_beside(story));
+		return;
+	}
+	mover = mover_start(story->dmabuf);
+	for (int i = 0; i < 8; i++) {
+		write_memory(story, written);
+		if (strcmp(written, "arrives"))
+			break;
+	}
+	say(moved, mover_stop(mover, &test_error));
+	snprintf(outcome, OUTCOME_LENGTH, "%.30s, %.30s", written, moved);
+}
+
+/* Counted by the exporter too: what is refused has not happened. */
+static int move(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	struct dmabuf_moving_state before, after;
+	int ret;
+
+	if (story->kind != EXPORTER_MOVING)
+		return moving_move(story->dmabuf, &test_error);
+	must(moving_state(story->dmabuf, &before, &test_error));
+	ret = moving_move(story->dmabuf, &test_error);
+	must(moving_state(story->dmabuf, &after, &test_error));
+	snprintf(outcome, OUTCOME_LENGTH, "%llu moves", (unsigned long long)(after.moves - before.moves));
+	assert_int_equal(after.moves - before.moves, !ret);
+	if (!ret && after.mapped)
+		fail_msg("%u mappings are left after the move", after.mapped);
+	return ret;
+}
+
+static void unbind(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	bool waits;
+	int ret;
+
+	ret = rdma_driver_unbind(&story->driver, story->level == LEVEL_UNSUPPORTED, &waits,
+				 &test_error);
+	if (!ret && waits)
+		snprintf(outcome, OUTCOME_LENGTH, "waits for its users");
+	else
+		say(outcome, ret);
+}
+
+static void write_after_unbind(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	/* Whoever has to wait for completions of a device that is gone waits for ever. */
+	if (story->driver.unbinder || !story->mr)
+		write_memory(story, outcome);
+	else
+		snprintf(outcome, OUTCOME_LENGTH, "%s",
+			 importer_post_to_nobody(&story->importer, story->mr->rkey) ?
+			 "a completion" : "no completion");
+}
+
+static void close_context(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	const bool waited = rdma_driver_waits(&story->driver);
+	const int ret = close_importer(story);
+
+	if (!ret && waited)
+		snprintf(outcome, OUTCOME_LENGTH, "done, and the unbind ends");
+	else
+		say(outcome, ret);
+}
+
 static int set_memory(struct story *story, bool on)
 {
 	int ret = vfio_exporter_set_memory(story->vfio->exporter, on, &test_error);
@@ -231,12 +370,20 @@ static int do_event(struct story *story, enum event event)
 	case EVENT_UNREVOKE:
 		return set_memory(story, true);
 	case EVENT_REGISTER_AFTER_UNREVOKE:
+	case EVENT_REGISTER_AFTER_BIND:
 		return register_instead(story);
 	case EVENT_REVOKE_FOR_GOOD:
 		return vfio_exporter_revoke(story->vfio->exporter, story->dmabuf, &test_error);
 	case EVENT_REGISTER_WHILE_REVOKED:
 	case EVENT_REGISTER_AFTER_REVOKE:
+	case EVENT_REGISTER_AFTER_UNBIND:
 		return register_beside(story);
+	case EVENT_REVOKE_AFTER_UNBIND:
+		return revoke_reset_and_give_back(story);
+	case EVENT_REOPEN_EXPORTER:
+		return reopen_exporter(story);
+	case EVENT_BIND:
+		return bind_driver(story);
 	case EVENT_LEND_ANEW:
 		return lend_anew(story);
 	case EVENT_KILL:
@@ -244,41 +391,69 @@ static int do_event(struct story *story, enum event event)
 	case EVENT_CLOSE:
 		return close_exporter(story);
 	default:
-		return deregister(&story->mr);
+		fail_msg("nobody has said how %s is made to happen", event_name(event));
+		return -ENOSYS;
 	}
 }
 
-void story_event(struct story *story, enum event event, char outcome[OUTCOME_LENGTH])
+/* True for those with an outcome in words of their own, which is there then. */
+static bool tell_event(struct story *story, enum event event, char outcome[OUTCOME_LENGTH])
 {
-	int ret;
-
 	switch (event) {
 	case EVENT_WRITE:
+	case EVENT_WRITE_AFTER_MOVE:
 	case EVENT_WRITE_WHILE_REVOKED:
 	case EVENT_WRITE_AFTER_UNREVOKE:
 	case EVENT_WRITE_BY_NEW_KEY:
 	case EVENT_WRITE_AFTER_REVOKE:
 	case EVENT_WRITE_LENT_ANEW:
 	case EVENT_WRITE_AFTER_KILL:
+	case EVENT_WRITE_AFTER_BIND:
 		write_memory(story, outcome);
-		return;
+		return true;
+	case EVENT_WRITE_WHILE_MOVING:
+		write_while_moving(story, outcome);
+		return true;
+	case EVENT_UNBIND:
+		unbind(story, outcome);
+		return true;
+	case EVENT_NEWS_OF_UNBIND:
+		snprintf(outcome, OUTCOME_LENGTH, "%s", importer_device_is_fatal(
+			 &story->importer, story->driver.unbinder ? 0 : NEWS_MS) ?
+			 "device fatal" : "none");
+		return true;
+	case EVENT_WRITE_AFTER_UNBIND:
+		write_after_unbind(story, outcome);
+		return true;
+	case EVENT_CLOSE_CONTEXT:
+		close_context(story, outcome);
+		return true;
 	case EVENT_WRITE_AFTER_CLOSE:
+	case EVENT_DEREGISTER:
 		/* There is no fd any more by which what was refused could be tried again. */
-		if (story->mr)
+		if (!story->mr)
+			snprintf(outcome, OUTCOME_LENGTH, "nothing is registered");
+		else if (event == EVENT_WRITE_AFTER_CLOSE)
 			write_memory(story, outcome);
 		else
-			snprintf(outcome, OUTCOME_LENGTH, "nothing is registered");
-		return;
-	case EVENT_DEREGISTER:
-		if (!story->mr) {
-			snprintf(outcome, OUTCOME_LENGTH, "nothing is registered");
-			return;
-		}
-		break;
+			say(outcome, deregister(&story->mr));
+		return true;
 	default:
-		break;
+		return false;
 	}
-	ret = do_event(story, event);
+}
+
+void story_event(struct story *story, enum event event, char outcome[OUTCOME_LENGTH])
+{
+	char told[OUTCOME_LENGTH];
+
+	if (!tell_event(story, event, outcome)) {
+		if (event == EVENT_MOVE || event == EVENT_MOVE_AFTER_UNBIND)
+			say(outcome, move(story, outcome));
+		else
+			say(outcome, do_event(story, event));
+	}
+	memcpy(told, outcome, sizeof(told));
 	must_be_as_it_was(story, outcome);
-	say(outcome, ret);
+	memcpy(outcome, told, sizeof(told));
 }

@@ -6,11 +6,15 @@
 #include "expectations.h"
 #include "fixture.h"
 #include "importer.h"
+#include "rdma_driver.h"
 
 #define OUTCOME_LENGTH 64
 
 struct story {
 	enum exporter_kind kind;
+	enum level level;
+	bool has_begun;
+	struct rdma_driver driver;
 	struct fixture *vfio;	/* the device that is revoked; EXPORTER_VFIO lends its memory */
 	struct importer importer;
 	size_t size;
@@ -21,8 +25,8 @@ struct story {
 	bool memory_is_off;
 };
 
-/* Ends the running test if it cannot. */
-void story_begin(struct story *story, enum exporter_kind kind, bool by_srd);
+/* Ends the running test if it cannot. nic: how the name of the RDMA device's driver begins. */
+void story_begin(struct story *story, enum exporter_kind kind, enum level level, const char *nic);
 /* Nothing on one that has not begun. */
 void story_end(struct story *story);
 /* What happened, in the words of expectations.c. Ends the running test if nothing is promised. */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Dma-bufs of the module in tests/kernel/moving-exporter. */
+#ifndef TESTS_LEVELS_MOVING_H
+#define TESTS_LEVELS_MOVING_H
+
+#include <stddef.h>
+
+#include "dmabuf_moving.h"
+#include "error.h"
+
+/* Ends the running test: as failed, or as skipped if the module is not loaded. */
+int moving_dmabuf(size_t size);
+
+/*
+ * Of any dma-buf: -EINVAL if it is not the module's, or if there is no module, so that nothing moves;
+ * -EBUSY if an importer cannot follow.
+ */
+int moving_move(int dmabuf, struct error *err);
+int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err);
+
+/* Moves again and again in a thread of its own, once at least. */
+struct mover;
+struct mover *mover_start(int dmabuf);
+/* What the moves returned, all of them the same: -EPROTO if not. */
+int mover_stop(struct mover *mover, struct error *err);
+
+#endif
