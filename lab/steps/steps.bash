@@ -66,6 +66,22 @@ step_mutant() {
 		build/kernel/patched "build/kernel/$1" "$jobs"
 }
 
+# without-NNNN: the patched kernel without that patch of its series: with kernel/undo/NNNN.patch, or reverted
+step_without() {
+	local number=${1#without-} arguments=()
+	local patch=(kernel/"$base"/"$number"-*.patch)
+	if [ -e "kernel/undo/$number.patch" ]; then
+		patch=("kernel/undo/$number.patch")
+	else
+		[ -e "${patch[0]}" ] || wrong "kernel/$base has no patch $number"
+		arguments=(--reverse)
+	fi
+	step_kernel patched
+	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${patch[0]}" "$(stamp_of kernel-patched)")" \
+		kernel_progress "${enter[@]}" -- kernel/mutate "${arguments[@]}" "${patch[0]}" \
+		build/kernel/patched-src build/kernel/patched "build/kernel/$1" "$jobs"
+}
+
 declare -A kernel_made
 
 # step_kernel FLAVOUR
@@ -74,6 +90,7 @@ step_kernel() {
 	[ -z "${kernel_made[$1]:-}" ] || return 0
 	kernel_made[$1]=1
 	[[ $1 != mutant-* ]] || { step_mutant "$1" && return; }
+	[[ $1 != without-* ]] || { step_without "$1" && return; }
 	if [ "$1" = stock ]; then
 		tree=build/kernel/src after=source
 	elif [ -e "kernel/$base/config" ]; then
