@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# One result file out of those of several programs: jq --slurp -f merge.jq PART...
+# One result file out of a list of those of several programs, which may be empty.
 # Of a figure that was measured twice, the one with more samples counts, or the later.
 {
 	schema: 1,
-	environment: (map(.environment) | add),
-	counters: (map(.counters | to_entries) | add
+	environment: (map(.environment) | add // {lab: true}),
+	counters: (map(.counters | to_entries) | add // []
 		| group_by(.key)
 		| map({key: .[0].key, value: (if .[0].value | type == "array"
 			then map(.value) | add

@@ -9,6 +9,7 @@ import sys
 sys.dont_write_bytecode = True  # the source folder may belong to somebody else
 
 import benchfile  # noqa: E402
+import nics  # noqa: E402
 import tables  # noqa: E402
 
 LAB_NOTE = ("Lab figures: the NIC is emulated. Ratios and counts carry over to silicon, "
@@ -57,8 +58,8 @@ def device_sections(environment):
                "yes" if device["odp"] else "no", device["vfio_memory"]] for device in devices])]
 
 
-def all_tables(data, stock):
-    result = device_sections(data["environment"])
+def all_tables(data, stock, beside):
+    result = device_sections(data["environment"]) + nics.sections([data] + beside)
     for title, figures in tables.sections(data["figures"]):
         result.append((title, *tables.figure_table(figures)))
     result += counter_sections(data)
@@ -96,6 +97,8 @@ def parse_arguments(argv):
                         help="result file; several of one machine are taken together")
     parser.add_argument("--compare", metavar="STOCK_JSON",
                         help="result file of the stock kernel: prints ratios patched/stock")
+    parser.add_argument("--beside", action="append", default=[], metavar="NIC_JSON",
+                        help="result file of another NIC, to be shown beside; may be repeated")
     parser.add_argument("--output", metavar="FOLDER",
                         help="where index.html and the plots go (default: beside the first file)")
     parser.add_argument("--tables-only", action="store_true", help="write no page and no plots")
@@ -107,7 +110,8 @@ def run(arguments, out):
     if not data["figures"]:
         raise benchfile.BenchFileError(f"{', '.join(arguments.bench)}: there is no figure in it")
     stock = benchfile.load(arguments.compare) if arguments.compare else None
-    all_of_them = all_tables(data, stock)
+    beside = [benchfile.load(path) for path in arguments.beside]
+    all_of_them = all_tables(data, stock, beside)
     notes = [LAB_NOTE] if data["environment"]["lab"] else []
     if any(figure["samples"] < 1000 for figure in data["figures"]):
         notes.append(QUANTILE_NOTE)

@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import benchfile  # noqa: E402
+import nics  # noqa: E402
 import report  # noqa: E402
 import tables  # noqa: E402
 
@@ -264,6 +265,37 @@ class Run(unittest.TestCase):
             self.assertEqual(report.main(["/nonexistent"]), 1)
         finally:
             sys.stderr = stderr
+
+
+class SideBySide(unittest.TestCase):
+    @staticmethod
+    def file_of(device, level, admitted, counters):
+        data = sample_file()
+        data["environment"]["devices"] = [{"device": device, "driver": device, "level": level,
+                                           "odp": False, "vfio_memory": admitted}]
+        data["counters"] = counters
+        return data
+
+    def files(self):
+        params = {"trigger": "pci_command", "mrs": 1, "size": 65536, "in_flight": 0}
+        mlx5 = self.file_of("mlx5_0", "faulting", "yes", {"revoke": [
+            {"params": params, "counts": {"umrs": 1, "mmio.reads": 9}},
+            {"params": dict(params, processes=16), "counts": {"umrs": 7}}]})
+        efa = self.file_of("efa_0", "unsupported", "refused", {})
+        efa["figures"] = []
+        return [mlx5, efa]
+
+    def test_one_device_is_no_comparison(self):
+        self.assertEqual(nics.sections(self.files()[:1]), [])
+
+    def test_work_and_time(self):
+        work, time = nics.sections(self.files())
+        rows = {row[0]: row[1:] for row in work[2]}
+        self.assertEqual(rows["memory of a VFIO device"], ["yes", "refused"])
+        # The transport's counts are nobody's work, and mapped rows are another event.
+        self.assertEqual(rows["revoke by pci_command, 1 MR of 64K"], ["1 umrs", "-"])
+        times = {row[0]: row[1:] for row in time[2]}
+        self.assertEqual(times["revoke by pci_command, 1 MR of 64K"], ["900.0 us", "-"])
 
 
 if __name__ == "__main__":
