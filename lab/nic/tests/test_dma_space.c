@@ -2,6 +2,7 @@
 /* The windows of host memory: what is reached, what is refused, what is counted. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,7 +153,7 @@ static void impossible_windows_are_refused(void **state)
 	assert_int_equal(dma_space_map(fix->dma, 0, PAGE, fix->fd, FILE_SIZE, BOTH), -EINVAL);
 	assert_int_equal(dma_space_map(fix->dma, 0, PAGE, fix->fd, FILE_SIZE - 1, BOTH), -EINVAL);
 	assert_int_equal(dma_space_map(fix->dma, 0, FILE_SIZE + 1, fix->fd, 0, BOTH), -EINVAL);
-	assert_true(dma_space_map(fix->dma, 0, PAGE, -1, 0, BOTH) < 0);
+	assert_int_equal(dma_space_map(fix->dma, 0, PAGE, INT_MAX, 0, BOTH), -EBADF);
 	assert_int_equal(dma_space_windows(fix->dma), 0);
 	/* The last page of the bus is as good as any. */
 	assert_int_equal(dma_space_map(fix->dma, top, PAGE, fix->fd, 0, BOTH), 0);
@@ -162,6 +163,45 @@ static void impossible_windows_are_refused(void **state)
 	assert_int_equal(dma_write(fix->dma, UINT64_MAX, "xy", 2), -EFAULT);
 	assert_int_equal(dma_space_unmap(fix->dma, top, PAGE), 0);
 	assert_int_equal(dma_space_windows(fix->dma), 0);
+}
+
+struct mover {
+	unsigned int calls;
+	uint8_t memory[2 * PAGE];
+};
+
+static int move(void *opaque, uint64_t iova, uint8_t *data, size_t len, bool write)
+{
+	struct mover *mover = opaque;
+	uint8_t *memory = mover->memory + (iova - 0x80000);
+
+	mover->calls++;
+	memcpy(write ? memory : data, write ? data : memory, len);
+	return 0;
+}
+
+static void windows_without_a_file(void **state)
+{
+	struct fixture *fix = *state;
+	struct mover mover = {};
+	char data[8];
+
+	assert_int_equal(dma_space_map(fix->dma, 0x80000, PAGE, -1, 0, BOTH), 0);
+	assert_int_equal(dma_space_map(fix->dma, 0x80000 + PAGE, PAGE, fix->fd, 0, BOTH), 0);
+	assert_int_equal(dma_space_map(fix->dma, 0x80000, PAGE, fix->fd, 0, BOTH), -EEXIST);
+	assert_int_equal(dma_write(fix->dma, 0x80000, "x", 1), -EFAULT); /* nobody to ask */
+	dma_space_set_host(fix->dma, move, &mover);
+	assert_int_equal(dma_write(fix->dma, 0x80000 + PAGE - 4, "bothways", 8), 0);
+	assert_memory_equal(mover.memory + PAGE - 4, "both", 4);
+	assert_memory_equal(fix->memory, "ways", 4);
+	assert_int_equal(dma_read(fix->dma, 0x80000 + PAGE - 4, data, 8), 0);
+	assert_memory_equal(data, "bothways", 8);
+	assert_int_equal(mover.calls, 2);
+	assert_null(dma_atomic_target(fix->dma, 0x80000, 8));
+	assert_int_equal(dma_space_unmap(fix->dma, 0x80000, PAGE), 0);
+	assert_int_equal(dma_write(fix->dma, 0x80000, "x", 1), -EFAULT);
+	assert_int_equal(mover.calls, 2);
+	assert_int_equal(count(fix, "dma.unmapped_accesses"), 1);
 }
 
 static void unmap_takes_whole_windows(void **state)
@@ -444,6 +484,7 @@ int main(void)
 		TEST(nothing_is_copied_unless_all_is_mapped),
 		TEST(windows_do_not_overlap),
 		TEST(impossible_windows_are_refused),
+		TEST(windows_without_a_file),
 		TEST(unmap_takes_whole_windows),
 		TEST(unmapped_access_is_counted_and_logged),
 		TEST(bus_mastering_off_stops_everything),

@@ -27,7 +27,7 @@ struct backing {
 
 struct window {
 	uint64_t iova, size;
-	uint8_t *data;
+	uint8_t *data; /* NULL: the host moves the bytes */
 	unsigned int permissions;
 	struct backing *backing;
 };
@@ -35,6 +35,8 @@ struct window {
 struct dma_space {
 	GTree *windows; /* by iova */
 	GList *backings;
+	dma_host host;
+	void *host_opaque;
 	struct window *last; /* most accesses hit the window of the one before */
 	bool bus_master;
 	FILE *log;
@@ -43,7 +45,7 @@ struct dma_space {
 		uint64_t iova, size;
 	} unmapped[REMEMBERED_UNMAPS];
 	unsigned int next_unmapped;
-	uint64_t *maps, *unmaps, *unmapped_accesses, *no_bus_master;
+	uint64_t *maps, *unmaps, *unmapped_accesses, *no_bus_master, *by_host;
 };
 
 static int compare_iova(const void *a, const void *b, void *unused)
@@ -65,6 +67,7 @@ struct dma_space *dma_space_new(struct counters *counters, FILE *log)
 	dma->unmaps = counter(counters, "dma.unmaps");
 	dma->unmapped_accesses = counter(counters, "dma.unmapped_accesses");
 	dma->no_bus_master = counter(counters, "dma.no_bus_master");
+	dma->by_host = counter(counters, "dma.by_host");
 	return dma;
 }
 
@@ -82,9 +85,15 @@ void dma_space_set_log(struct dma_space *dma, FILE *log)
 	dma->log = log;
 }
 
+void dma_space_set_host(struct dma_space *dma, dma_host host, void *opaque)
+{
+	dma->host = host;
+	dma->host_opaque = opaque;
+}
+
 static void backing_put(struct dma_space *dma, struct backing *backing)
 {
-	if (--backing->users)
+	if (!backing || --backing->users)
 		return;
 	munmap(backing->data, backing->size);
 	dma->backings = g_list_remove(dma->backings, backing);
@@ -148,7 +157,7 @@ static struct window *window_at_or_after(const struct dma_space *dma, uint64_t i
 int dma_space_map(struct dma_space *dma, uint64_t iova, uint64_t size, int fd, uint64_t offset,
 		  unsigned int permissions)
 {
-	struct backing *backing;
+	struct backing *backing = NULL;
 	struct window *window;
 	int error = 0;
 
@@ -157,13 +166,15 @@ int dma_space_map(struct dma_space *dma, uint64_t iova, uint64_t size, int fd, u
 	window = window_at_or_after(dma, iova);
 	if (window && window->iova <= iova + size - 1)
 		return -EEXIST;
-	backing = backing_get(dma, fd, offset + size, permissions & DMA_MAY_WRITE, &error);
-	if (!backing)
-		return error;
+	if (fd >= 0) {
+		backing = backing_get(dma, fd, offset + size, permissions & DMA_MAY_WRITE, &error);
+		if (!backing)
+			return error;
+	}
 	window = g_new0(struct window, 1);
 	window->iova = iova;
 	window->size = size;
-	window->data = backing->data + offset;
+	window->data = backing ? backing->data + offset : NULL;
 	window->permissions = permissions;
 	window->backing = backing;
 	g_tree_insert(dma->windows, &window->iova, window);
@@ -295,16 +306,35 @@ static int check(struct dma_space *dma, uint64_t iova, uint64_t len, bool write)
 	return 0;
 }
 
-/* After check(). Fails only where the file behind a window has shrunk. */
+static int move_by_host(struct dma_space *dma, uint64_t iova, uint8_t *data, size_t len, bool write)
+{
+	++*dma->by_host;
+	return dma->host ? dma->host(dma->host_opaque, iova, data, len, write) : -EFAULT;
+}
+
+/* After check(). Fails only where the file behind a window has shrunk, or where the host does. */
 static int copy(struct dma_space *dma, uint64_t iova, uint8_t *to, const uint8_t *from, size_t len)
 {
 	while (len) {
 		struct window *window = window_of(dma, iova, to ? DMA_MAY_READ : DMA_MAY_WRITE);
-		uint8_t *memory = window->data + (iova - window->iova);
-		size_t step = MIN(len, window->size - (iova - window->iova));
+		uint8_t *memory;
+		size_t step;
+		int ret;
 
-		if (!guarded_copy(to ? to : memory, to ? memory : from, step))
+		/* It can have gone while the host moved the bytes before. */
+		if (!window)
+			return unmapped_access(dma, iova, len, !to);
+		memory = window->data + (iova - window->iova);
+		step = MIN(len, window->size - (iova - window->iova));
+		if (!window->data) {
+			ret = move_by_host(dma, iova, to ? to : (uint8_t *)from, step, !to);
+			if (ret)
+				return ret;
+			if (!dma->bus_master)
+				return -EPERM;
+		} else if (!guarded_copy(to ? to : memory, to ? memory : from, step)) {
 			return unmapped_access(dma, iova, step, !to);
+		}
 		if (to)
 			to += step;
 		else
@@ -334,7 +364,7 @@ static void *contiguous(struct dma_space *dma, uint64_t iova, size_t size)
 {
 	struct window *window = window_of(dma, iova, DMA_MAY_WRITE);
 
-	if (window->size - (iova - window->iova) < size)
+	if (!window->data || window->size - (iova - window->iova) < size)
 		return NULL;
 	return window->data + (iova - window->iova);
 }
@@ -352,6 +382,11 @@ int dma_write_publish(struct dma_space *dma, uint64_t iova, const void *buf, siz
 	ret = check(dma, iova, len, true);
 	if (ret)
 		return ret;
+	/* What the host moves becomes visible message by message. */
+	if (!window_of(dma, at, DMA_MAY_WRITE)->data) {
+		ret = copy(dma, iova, NULL, from, len - tail);
+		return ret ? ret : copy(dma, at, NULL, from + (len - tail), tail);
+	}
 	/* Windows need not be whole pages, so a tail may lie across two of them. */
 	target = contiguous(dma, at, tail);
 	if (!target || (uintptr_t)target % tail)

@@ -21,7 +21,7 @@ enum {
 };
 
 /*
- * Counters: dma.maps, dma.unmaps, dma.unmapped_accesses, dma.no_bus_master. log: NULL for none;
+ * Counters: dma.maps, dma.unmaps, dma.unmapped_accesses, dma.no_bus_master, dma.by_host. log: NULL for none;
  * the first unmapped accesses are written there, with the window that was unmapped last around
  * them. Ends the program when out of memory.
  */
@@ -31,11 +31,18 @@ void dma_space_set_log(struct dma_space *dma, FILE *log);
 
 /*
  * Window [iova, iova + size) becomes bytes [offset, offset + size) of fd, which stays the caller's.
+ * fd -1: there is no file, the host has to be asked to move the bytes.
  * permissions: DMA_MAY_*. 0, -EINVAL (empty, wraps around, file too short), -EEXIST (overlaps a
  * window), or what mmap() says.
  */
 int dma_space_map(struct dma_space *dma, uint64_t iova, uint64_t size, int fd, uint64_t offset,
 		  unsigned int permissions);
+/*
+ * How the host is asked: 0 or -errno. Windows may come and go, and bus mastering may go off, before
+ * it returns. Without a host such windows are there, and every access to them is -EFAULT.
+ */
+typedef int (*dma_host)(void *opaque, uint64_t iova, uint8_t *data, size_t len, bool write);
+void dma_space_set_host(struct dma_space *dma, dma_host host, void *opaque);
 /*
  * Takes away all windows inside [iova, iova + size). -EINVAL, and nothing happens, if a window lies
  * across one end; -ENOENT if there is none.
@@ -48,7 +55,8 @@ void dma_space_set_bus_master(struct dma_space *dma, bool enabled);
 /*
  * len bytes at iova, which may span windows. 0; -EFAULT if any byte is not mapped for that
  * direction; -EPERM if bus mastering is off. Nothing is copied unless all of it can be; only where
- * the host cut the file behind a window short may the bytes before the cut have been copied.
+ * the host cut the file behind a window short, or where it moves the bytes itself and stops, may
+ * the bytes before that have been copied.
  */
 int dma_read(struct dma_space *dma, uint64_t iova, void *buf, size_t len);
 int dma_write(struct dma_space *dma, uint64_t iova, const void *buf, size_t len);
@@ -63,7 +71,8 @@ int dma_write_be64(struct dma_space *dma, uint64_t iova, uint64_t value);
 
 /*
  * Pointer to size bytes (1, 2, 4 or 8, naturally aligned) for an atomic operation, or NULL with
- * the same counting as dma_write. Valid until the next unmap.
+ * the same counting as dma_write. Valid until the next unmap. NULL in windows without a file: an
+ * atomic operation there would need one on the bus.
  */
 void *dma_atomic_target(struct dma_space *dma, uint64_t iova, size_t size);
 

@@ -12,6 +12,8 @@
 #include "../control/unix_listener.h"
 #include "pci_device_internal.h"
 
+#define PATIENCE_MS 20000
+
 static void on_work(struct ev_loop *loop, ev_idle *watcher, int revents)
 {
 	struct pci_device *pci = watcher->data;
@@ -82,6 +84,11 @@ static int create_bar_memory(struct pci_device *pci)
 	return 0;
 }
 
+static int host_moves(void *opaque, uint64_t iova, uint8_t *data, size_t len, bool write)
+{
+	return vfu_server_dma(opaque, iova, data, len, write);
+}
+
 struct pci_device *pci_device_new(const struct pci_device_config *config,
 				  const struct pci_device_ops *ops, void *opaque,
 				  struct counters *counters, struct ev_loop *loop)
@@ -101,6 +108,8 @@ struct pci_device *pci_device_new(const struct pci_device_config *config,
 	pci->interrupts = counter(counters, "interrupts");
 	pci->mmio_reads = counter(counters, "mmio.reads");
 	pci->mmio_writes = counter(counters, "mmio.writes");
+	pci->patience = PATIENCE_MS;
+	dma_space_set_host(pci->dma, host_moves, pci);
 	config_space_init(&pci->registers, config);
 	for (unsigned int i = 0; i < PCI_DEVICE_MAX_VECTORS; i++)
 		pci->vectors[i] = -1;
@@ -146,6 +155,11 @@ void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar)
 	return bar < PCI_DEVICE_BARS ? pci->bar_memory[bar] : NULL;
 }
 
+void pci_device_set_patience(struct pci_device *pci, int milliseconds)
+{
+	pci->patience = milliseconds;
+}
+
 struct dma_space *pci_device_dma(struct pci_device *pci)
 {
 	return pci->dma;
@@ -182,10 +196,22 @@ void pci_device_release_vectors(struct pci_device *pci, unsigned int first, unsi
 
 void pci_device_do_reset(struct pci_device *pci)
 {
+	if (pci->waits) {
+		pci->reset_pending = true;
+		dma_space_set_bus_master(pci->dma, false);
+		return;
+	}
+	pci->reset_pending = false;
 	config_space_reset(&pci->registers, &pci->config);
 	dma_space_set_bus_master(pci->dma, false);
 	if (pci->ops->reset)
 		pci->ops->reset(pci->opaque);
+}
+
+void pci_device_finish_reset(struct pci_device *pci)
+{
+	if (pci->reset_pending)
+		pci_device_do_reset(pci);
 }
 
 static bool in_msix_structures(const struct pci_device *pci, unsigned int bar, uint64_t offset)
@@ -258,7 +284,8 @@ int pci_device_region_write(struct pci_device *pci, uint32_t region, uint64_t of
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (config_space_write(&pci->registers, offset, data, len) == CONFIG_EFFECT_FLR)
 			pci_device_do_reset(pci);
-		dma_space_set_bus_master(pci->dma, config_space_bus_master(&pci->registers));
+		dma_space_set_bus_master(pci->dma, !pci->reset_pending &&
+						   config_space_bus_master(&pci->registers));
 		return 0;
 	}
 	while (len) {

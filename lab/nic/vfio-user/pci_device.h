@@ -58,6 +58,8 @@ void pci_device_set_log(struct pci_device *pci, FILE *log);
 
 /* The memory of a BAR with a part that the host may map, by offset in the BAR; else NULL. */
 void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar);
+/* How long DMA may wait for the host to move bytes, in milliseconds; 20,000 unless told. */
+void pci_device_set_patience(struct pci_device *pci, int milliseconds);
 struct dma_space *pci_device_dma(struct pci_device *pci);
 struct ev_loop *pci_device_loop(struct pci_device *pci);
 /* Raises an MSI-X vector; nothing happens while it, or bus mastering, is not enabled. */

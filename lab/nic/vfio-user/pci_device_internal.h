@@ -26,6 +26,9 @@ struct pci_device {
 	void (*gone)(void *opaque); /* NULL: the loop is broken */
 	void *gone_opaque;
 	FILE *log;
+	int patience;
+	unsigned int waits; /* for the host to move bytes */
+	bool reset_pending; /* asked for meanwhile: nothing is to be reached any more */
 	uint64_t *interrupts, *mmio_reads, *mmio_writes;
 };
 
@@ -37,11 +40,18 @@ int pci_device_region_read(struct pci_device *pci, uint32_t region, uint64_t off
 int pci_device_region_write(struct pci_device *pci, uint32_t region, uint64_t offset,
 			    const uint8_t *data, uint64_t len);
 void pci_device_release_vectors(struct pci_device *pci, unsigned int first, unsigned int count);
+/* At once, or when the work that waits for the host has been told that it failed. */
 void pci_device_do_reset(struct pci_device *pci);
+void pci_device_finish_reset(struct pci_device *pci);
 void pci_device_host_gone(struct pci_device *pci);
 
 /* The descriptor becomes the server's. 0 or -errno. */
 int vfu_server_connect(struct pci_device *pci, int fd);
+/*
+ * The host moves len bytes between data and its memory at iova. 0; -EFAULT if it says that it
+ * cannot; -EIO if it does not any more, because of a reset or because it is gone.
+ */
+int vfu_server_dma(struct pci_device *pci, uint64_t iova, uint8_t *data, size_t len, bool write);
 /* Nothing happens if no host is connected. */
 void vfu_server_disconnect(struct pci_device *pci);
 

@@ -21,6 +21,8 @@ enum vfu_command {
 	VFU_DEVICE_SET_IRQS = 8,
 	VFU_REGION_READ = 9,
 	VFU_REGION_WRITE = 10,
+	VFU_DMA_READ = 11,
+	VFU_DMA_WRITE = 12,
 	VFU_DEVICE_RESET = 13,
 	VFU_REGION_WRITE_MULTI = 15,
 };
@@ -53,6 +55,11 @@ struct vfu_dma_map {
 struct vfu_dma_unmap {
 	uint32_t argsz, flags;
 	uint64_t iova, size;
+};
+
+/* From the device to the host; data follows, in the message of a write or the answer to a read. */
+struct vfu_dma_access {
+	uint64_t iova, count;
 };
 
 struct vfu_region_access {

@@ -4,42 +4,24 @@
  * A message that breaks the framing ends the connection; any other mistake is an error reply.
  */
 #include <errno.h>
-#include <glib.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <linux/vfio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../control/unix_listener.h"
-#include "pci_device_internal.h"
-#include "protocol.h"
-
-struct vfu_server {
-	struct pci_device *pci;
-	ev_io readable;
-	struct vfu_header header;
-	size_t got; /* bytes of the message read so far, header included */
-	uint8_t *payload;
-	int fds[VFU_MAX_FDS];
-	unsigned int fd_count;
-	GByteArray *reply; /* behind the header */
-	int reply_fd;	   /* goes along with the reply; stays the device's */
-	bool broken;
-};
+#include "vfu_server.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void close_fds(struct vfu_server *server)
+static void close_fds(struct vfu_message *message)
 {
-	for (unsigned int i = 0; i < server->fd_count; i++)
-		if (server->fds[i] >= 0)
-			close(server->fds[i]);
-	server->fd_count = 0;
+	for (unsigned int i = 0; i < message->fd_count; i++)
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+	message->fd_count = 0;
 }
 
-static void take_fds(struct vfu_server *server, struct msghdr *msg)
+static void take_fds(struct vfu_message *message, struct msghdr *msg)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		unsigned int count;
@@ -51,8 +33,8 @@ static void take_fds(struct vfu_server *server, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (server->fd_count < VFU_MAX_FDS)
-				server->fds[server->fd_count++] = fd;
+			if (message->fd_count < VFU_MAX_FDS)
+				message->fds[message->fd_count++] = fd;
 			else
 				close(fd);
 		}
@@ -65,12 +47,14 @@ static void take_fds(struct vfu_server *server, struct msghdr *msg)
  */
 static bool read_until(struct vfu_server *server, size_t end)
 {
-	while (server->got < end) {
+	struct vfu_message *message = server->now;
+
+	while (message->got < end) {
 		char control[CMSG_SPACE(sizeof(int) * VFU_MAX_FDS)];
-		uint8_t *to = server->got < sizeof(server->header)
-				      ? (uint8_t *)&server->header + server->got
-				      : server->payload + (server->got - sizeof(server->header));
-		struct iovec iov = { to, end - server->got };
+		uint8_t *to = message->got < sizeof(message->header)
+				      ? (uint8_t *)&message->header + message->got
+				      : message->payload + (message->got - sizeof(message->header));
+		struct iovec iov = { to, end - message->got };
 		struct msghdr msg = {
 			.msg_iov = &iov,
 			.msg_iovlen = 1,
@@ -87,39 +71,38 @@ static bool read_until(struct vfu_server *server, size_t end)
 			server->broken = true;
 			return false;
 		}
-		take_fds(server, &msg);
-		server->got += n;
+		take_fds(message, &msg);
+		message->got += n;
 	}
 	return true;
 }
 
-/* ---- replying -------------------------------------------------------------------------------- */
-
-static void send_reply(struct vfu_server *server, int error)
+bool vfu_read_message(struct vfu_server *server)
 {
-	struct vfu_header header = {
-		.id = server->header.id,
-		.command = server->header.command,
-		.flags = VFU_FLAG_REPLY | (error ? VFU_FLAG_ERROR : 0),
-		.error = -error,
-	};
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov[2] = {
-		{ &header, sizeof(header) },
-		{ server->reply->data, error ? 0 : server->reply->len },
-	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	if (!read_until(server, sizeof(server->now->header)))
+		return false;
+	if (server->now->header.size < sizeof(server->now->header) ||
+	    server->now->header.size > VFU_MAX_MESSAGE) {
+		server->broken = true;
+		return false;
+	}
+	return read_until(server, server->now->header.size);
+}
 
-	if (server->header.flags & VFU_FLAG_NO_REPLY)
-		return;
-	header.size = sizeof(header) + iov[1].iov_len;
-	if (!error && server->reply_fd >= 0) {
+/* ---- writing --------------------------------------------------------------------------------- */
+
+void vfu_send(struct vfu_server *server, struct iovec *iov, size_t count, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+
+	if (fd >= 0) {
 		struct cmsghdr *c = (struct cmsghdr *)control;
 
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &server->reply_fd, sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
 		msg.msg_control = control;
 		msg.msg_controllen = sizeof(control);
 	}
@@ -146,335 +129,63 @@ static void send_reply(struct vfu_server *server, int error)
 	}
 }
 
-static void reply_add(struct vfu_server *server, const void *data, size_t len)
+void vfu_send_reply(struct vfu_server *server, int error)
 {
-	g_byte_array_append(server->reply, data, len);
+	struct vfu_message *message = server->now;
+	struct vfu_header header = {
+		.id = message->header.id,
+		.command = message->header.command,
+		.flags = VFU_FLAG_REPLY | (error ? VFU_FLAG_ERROR : 0),
+		.error = -error,
+	};
+	struct iovec iov[2] = {
+		{ &header, sizeof(header) },
+		{ message->reply->data, error ? 0 : message->reply->len },
+	};
+
+	if (message->header.flags & VFU_FLAG_NO_REPLY)
+		return;
+	header.size = sizeof(header) + iov[1].iov_len;
+	vfu_send(server, iov, 2, error ? -1 : message->reply_fd);
 }
 
-/* ---- commands: payload of len bytes -> reply, or -errno -------------------------------------- */
+/* ---- handling -------------------------------------------------------------------------------- */
 
-static int do_version(struct vfu_server *server, const uint8_t *payload, size_t len)
+void vfu_handle_message(struct vfu_server *server)
 {
-	const struct vfu_version ours = { 0, 0 };
-	struct vfu_version theirs;
-	char capabilities[256];
-	json_t *offered;
-
-	if (len < sizeof(theirs))
-		return -EINVAL;
-	memcpy(&theirs, payload, sizeof(theirs));
-	if (theirs.major != ours.major)
-		return -ENOTSUP;
-	payload += sizeof(theirs);
-	len -= sizeof(theirs);
-	if (len) {
-		/* What it can do is of no interest, but nonsense should not go unnoticed. */
-		offered = payload[len - 1] ? NULL : json_loads((const char *)payload, 0, NULL);
-		if (!offered)
-			return -EINVAL;
-		json_decref(offered);
-	}
-	snprintf(capabilities, sizeof(capabilities),
-		 "{\"capabilities\":{\"max_msg_fds\":%d,\"max_data_xfer_size\":%u,"
-		 "\"max_dma_maps\":65535,\"pgsizes\":4096,\"write_multiple\":true}}",
-		 VFU_MAX_FDS, VFU_MAX_TRANSFER);
-	reply_add(server, &ours, sizeof(ours));
-	reply_add(server, capabilities, strlen(capabilities) + 1);
-	return 0;
-}
-
-static int do_dma_map(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfu_dma_map map;
-
-	if (len < sizeof(map))
-		return -EINVAL;
-	memcpy(&map, payload, sizeof(map));
-	if (!map.size || map.iova + map.size - 1 < map.iova || map.flags & ~3u)
-		return -EINVAL;
-	/* A section that is not memory of its own (ROM, another device's registers): a device
-	 * that goes there finds nothing. */
-	if (!server->fd_count)
-		return 0;
-	return dma_space_map(server->pci->dma, map.iova, map.size, server->fds[0], map.offset,
-			     map.flags);
-}
-
-static int do_dma_unmap(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct pci_device *pci = server->pci;
-	struct vfu_dma_unmap unmap;
+	struct vfu_message *message = server->now;
 	int ret;
 
-	if (len < sizeof(unmap))
-		return -EINVAL;
-	memcpy(&unmap, payload, sizeof(unmap));
-	if (unmap.flags & VFU_DMA_UNMAP_ALL) {
-		dma_space_unmap_all(pci->dma);
-		unmap.iova = 0;
-		unmap.size = UINT64_MAX;
+	g_byte_array_set_size(message->reply, 0);
+	message->reply_fd = -1;
+	message->in_work = true;
+	if ((message->header.flags & VFU_FLAG_TYPE) == VFU_FLAG_REPLY && server->forgotten) {
+		server->forgotten--;
 	} else {
-		ret = dma_space_unmap(pci->dma, unmap.iova, unmap.size);
-		/* -ENOENT: sections that came without memory were not kept. */
-		if (ret && ret != -ENOENT)
-			return ret;
+		ret = message->header.flags & VFU_FLAG_TYPE ? -EINVAL : vfu_command(server);
+		if (ret && server->pci->log)
+			fprintf(server->pci->log, "vfio-user: command %u of %u bytes: %s\n",
+				message->header.command, message->header.size, strerror(-ret));
+		vfu_send_reply(server, ret);
 	}
-	if (pci->ops->dma_unmapped)
-		pci->ops->dma_unmapped(pci->opaque, unmap.iova, unmap.size);
-	reply_add(server, payload, sizeof(unmap));
-	return 0;
+	close_fds(message);
+	message->got = 0;
+	message->in_work = false;
 }
 
-static int do_device_info(struct vfu_server *server, const uint8_t *payload, size_t len)
+/* The next message: of those that came while the device waited for an answer, else the socket's. */
+static bool next_message(struct vfu_server *server)
 {
-	struct {
-		uint32_t argsz, flags, regions, irqs;
-	} info = {
-		sizeof(info),
-		VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI,
-		VFIO_PCI_NUM_REGIONS,
-		VFIO_PCI_NUM_IRQS,
-	};
+	GByteArray *deferred = g_queue_pop_head(&server->deferred);
+	struct vfu_message *message = server->now;
 
-	(void)payload;
-	if (len < sizeof(info))
-		return -EINVAL;
-	reply_add(server, &info, sizeof(info));
-	return 0;
-}
-
-static int do_region_info(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct pci_device *pci = server->pci;
-	const struct vfio_region_info_cap_sparse_mmap sparse = {
-		.header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 },
-		.nr_areas = 1,
-	};
-	struct vfio_region_sparse_mmap_area area;
-	struct vfio_region_info request, info = { .argsz = sizeof(info) };
-	const struct pci_bar *bar = NULL;
-
-	if (len < sizeof(request))
-		return -EINVAL;
-	memcpy(&request, payload, sizeof(request));
-	info.index = request.index;
-	if (!pci_device_region_size(pci, request.index, (uint64_t *)&info.size))
-		return -EINVAL;
-	if (info.size)
-		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-	if (request.index < PCI_DEVICE_BARS)
-		bar = &pci->config.bar[request.index];
-	if (bar && bar->mmap_size) {
-		info.flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
-		/* Said even where the capability does not fit: QEMU looks at it at once. */
-		info.cap_offset = sizeof(info);
-		info.argsz = sizeof(info) + sizeof(sparse) + sizeof(area);
-		area.offset = bar->mmap_offset;
-		area.size = bar->mmap_size;
-		if (request.argsz >= info.argsz) {
-			reply_add(server, &info, sizeof(info));
-			reply_add(server, &sparse, sizeof(sparse));
-			reply_add(server, &area, sizeof(area));
-			server->reply_fd = pci->bar_fd[request.index];
-			return 0;
-		}
-	}
-	reply_add(server, &info, sizeof(info));
-	return 0;
-}
-
-static int do_irq_info(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfio_irq_info info;
-
-	if (len < sizeof(info))
-		return -EINVAL;
-	memcpy(&info, payload, sizeof(info));
-	if (info.index >= VFIO_PCI_NUM_IRQS)
-		return -EINVAL;
-	info.argsz = sizeof(info);
-	info.flags = VFIO_IRQ_INFO_EVENTFD;
-	info.count = info.index == VFIO_PCI_MSIX_IRQ_INDEX ? server->pci->config.msix_vectors : 0;
-	reply_add(server, &info, sizeof(info));
-	return 0;
-}
-
-/*
- * Only an eventfd will do: writing to anything else could block for ever, or kill. Its count can be
- * driven to the limit by the host, hence not to block; the host's event loop has that set anyway.
- */
-static bool usable_eventfd(int fd)
-{
-	static const char expected[] = "anon_inode:[eventfd]";
-	char path[32], target[sizeof(expected)];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target)) == sizeof(expected) - 1 &&
-	       !memcmp(target, expected, sizeof(expected) - 1) &&
-	       !unix_listener_set_nonblocking(fd);
-}
-
-static int set_vectors(struct vfu_server *server, const struct vfio_irq_set *set, size_t data_len,
-		       const uint8_t *data)
-{
-	struct pci_device *pci = server->pci;
-
-	switch (set->flags & VFIO_IRQ_SET_DATA_TYPE_MASK) {
-	case VFIO_IRQ_SET_DATA_NONE:
-		if (!set->count)
-			pci_device_release_vectors(pci, 0, pci->config.msix_vectors);
-		else
-			for (unsigned int i = 0; i < set->count; i++)
-				pci_device_interrupt(pci, set->start + i);
-		return 0;
-	case VFIO_IRQ_SET_DATA_BOOL:
-		if (data_len < set->count)
-			return -EINVAL;
-		for (unsigned int i = 0; i < set->count; i++)
-			if (data[i])
-				pci_device_interrupt(pci, set->start + i);
-		return 0;
-	case VFIO_IRQ_SET_DATA_EVENTFD:
-		/* No descriptor at all takes the vectors away. */
-		if (server->fd_count && server->fd_count < set->count)
-			return -EINVAL;
-		for (unsigned int i = 0; i < server->fd_count; i++)
-			if (!usable_eventfd(server->fds[i]))
-				return -EINVAL;
-		pci_device_release_vectors(pci, set->start, set->count);
-		for (unsigned int i = 0; i < set->count && i < server->fd_count; i++) {
-			pci->vectors[set->start + i] = server->fds[i];
-			server->fds[i] = -1;
-		}
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static int do_set_irqs(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfio_irq_set set;
-	unsigned int vectors = server->pci->config.msix_vectors;
-
-	if (len < sizeof(set))
-		return -EINVAL;
-	memcpy(&set, payload, sizeof(set));
-	if (set.index >= VFIO_PCI_NUM_IRQS)
-		return -EINVAL;
-	/* Only MSI-X has vectors; taking away what is not there is no mistake. */
-	if (set.index != VFIO_PCI_MSIX_IRQ_INDEX)
-		return set.count ? -EINVAL : 0;
-	if (set.start > vectors || set.count > vectors - set.start)
-		return -EINVAL;
-	/* Masking is done by the host, which has the table. */
-	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
-		return 0;
-	return set_vectors(server, &set, len - sizeof(set), payload + sizeof(set));
-}
-
-static int do_region_read(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfu_region_access access;
-	size_t at;
-
-	if (len < sizeof(access))
-		return -EINVAL;
-	memcpy(&access, payload, sizeof(access));
-	if (access.count > VFU_MAX_TRANSFER)
-		return -EINVAL;
-	reply_add(server, &access, sizeof(access));
-	at = server->reply->len;
-	g_byte_array_set_size(server->reply, at + access.count);
-	return pci_device_region_read(server->pci, access.region, access.offset,
-				      server->reply->data + at, access.count);
-}
-
-static int do_region_write(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfu_region_access access;
-
-	if (len < sizeof(access))
-		return -EINVAL;
-	memcpy(&access, payload, sizeof(access));
-	if (access.count > len - sizeof(access))
-		return -EINVAL;
-	reply_add(server, &access, sizeof(access));
-	return pci_device_region_write(server->pci, access.region, access.offset,
-				       payload + sizeof(access), access.count);
-}
-
-static int do_region_write_multi(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	struct vfu_write_multi_entry entry;
-	uint64_t count;
-
-	if (len < sizeof(count))
-		return -EINVAL;
-	memcpy(&count, payload, sizeof(count));
-	len -= sizeof(count);
-	if (count > len / sizeof(entry))
-		return -EINVAL;
-	for (uint64_t i = 0; i < count; i++) {
-		int ret;
-
-		memcpy(&entry, payload + sizeof(count) + i * sizeof(entry), sizeof(entry));
-		if (entry.count > sizeof(entry.data))
-			return -EINVAL;
-		ret = pci_device_region_write(server->pci, entry.region, entry.offset, entry.data,
-					      entry.count);
-		if (ret)
-			return ret;
-	}
-	reply_add(server, &count, sizeof(count));
-	return 0;
-}
-
-static int do_reset(struct vfu_server *server, const uint8_t *payload, size_t len)
-{
-	(void)payload;
-	(void)len;
-	pci_device_do_reset(server->pci);
-	return 0;
-}
-
-static int handle(struct vfu_server *server)
-{
-	static int (*const commands[])(struct vfu_server *, const uint8_t *, size_t) = {
-		[VFU_VERSION] = do_version,
-		[VFU_DMA_MAP] = do_dma_map,
-		[VFU_DMA_UNMAP] = do_dma_unmap,
-		[VFU_DEVICE_GET_INFO] = do_device_info,
-		[VFU_DEVICE_GET_REGION_INFO] = do_region_info,
-		[VFU_DEVICE_GET_IRQ_INFO] = do_irq_info,
-		[VFU_DEVICE_SET_IRQS] = do_set_irqs,
-		[VFU_REGION_READ] = do_region_read,
-		[VFU_REGION_WRITE] = do_region_write,
-		[VFU_DEVICE_RESET] = do_reset,
-		[VFU_REGION_WRITE_MULTI] = do_region_write_multi,
-	};
-	uint16_t command = server->header.command;
-
-	if (command >= G_N_ELEMENTS(commands) || !commands[command])
-		return -ENOTSUP;
-	return commands[command](server, server->payload,
-				 server->header.size - sizeof(server->header));
-}
-
-static void handle_message(struct vfu_server *server)
-{
-	int ret;
-
-	g_byte_array_set_size(server->reply, 0);
-	server->reply_fd = -1;
-	/* The device sends no commands, so nothing can be a reply to one. */
-	ret = server->header.flags & VFU_FLAG_TYPE ? -EINVAL : handle(server);
-	if (ret && server->pci->log)
-		fprintf(server->pci->log, "vfio-user: command %u of %u bytes: %s\n",
-			server->header.command, server->header.size, strerror(-ret));
-	send_reply(server, ret);
-	close_fds(server);
-	server->got = 0;
+	if (!deferred)
+		return vfu_read_message(server);
+	memcpy(&message->header, deferred->data, sizeof(message->header));
+	memcpy(message->payload, deferred->data + sizeof(message->header),
+	       deferred->len - sizeof(message->header));
+	g_byte_array_unref(deferred);
+	return true;
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
@@ -484,24 +195,21 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 
 	(void)loop;
 	(void)revents;
+	pci_device_finish_reset(server->pci);
 	/* A few messages at a time, and one if the device has work to do in between. */
-	do {
-		if (!read_until(server, sizeof(server->header)))
+	while (!server->broken && most-- && next_message(server)) {
+		vfu_handle_message(server);
+		pci_device_finish_reset(server->pci);
+		if (ev_is_active(&server->pci->work))
 			break;
-		if (server->header.size < sizeof(server->header) ||
-		    server->header.size > VFU_MAX_MESSAGE) {
-			server->broken = true;
-			break;
-		}
-		if (!read_until(server, server->header.size))
-			break;
-		handle_message(server);
-	} while (!server->broken && --most && !ev_is_active(&server->pci->work));
+	}
 	if (server->broken) {
 		struct pci_device *pci = server->pci;
 
 		vfu_server_disconnect(pci);
 		pci_device_host_gone(pci);
+	} else if (!g_queue_is_empty(&server->deferred)) {
+		ev_feed_event(server->pci->loop, &server->readable, EV_READ);
 	}
 }
 
@@ -510,14 +218,23 @@ int vfu_server_connect(struct pci_device *pci, int fd)
 	struct vfu_server *server = g_new0(struct vfu_server, 1);
 
 	server->pci = pci;
-	server->payload = g_malloc(VFU_MAX_MESSAGE);
-	server->reply = g_byte_array_new();
-	server->reply_fd = -1;
+	for (unsigned int i = 0; i < VFU_LEVELS; i++) {
+		server->levels[i].payload = g_malloc(VFU_MAX_MESSAGE);
+		server->levels[i].reply = g_byte_array_new();
+		server->levels[i].reply_fd = -1;
+	}
+	server->now = server->levels;
+	g_queue_init(&server->deferred);
 	ev_io_init(&server->readable, on_readable, fd, EV_READ);
 	server->readable.data = server;
 	ev_io_start(pci->loop, &server->readable);
 	pci->server = server;
 	return 0;
+}
+
+static void free_deferred(void *message)
+{
+	g_byte_array_unref(message);
 }
 
 void vfu_server_disconnect(struct pci_device *pci)
@@ -529,8 +246,11 @@ void vfu_server_disconnect(struct pci_device *pci)
 	pci->server = NULL;
 	ev_io_stop(pci->loop, &server->readable);
 	close(server->readable.fd);
-	close_fds(server);
-	g_byte_array_unref(server->reply);
-	g_free(server->payload);
+	g_queue_clear_full(&server->deferred, free_deferred);
+	for (unsigned int i = 0; i < VFU_LEVELS; i++) {
+		close_fds(&server->levels[i]);
+		g_byte_array_unref(server->levels[i].reply);
+		g_free(server->levels[i].payload);
+	}
 	g_free(server);
 }
