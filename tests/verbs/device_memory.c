@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * RDMA as exporter: memory on one NIC, lent to another. An importer that faults and one that can be
+ * revoked get it, move bytes through it, and lose it for good when it is freed or its NIC goes away,
+ * by one command each; one that can do neither is refused before it is asked for anything.
+ *
+ * A queue pair of irdma cannot leave the error state: there are new ones after each error.
+ */
+#include <argp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "device_memory.h"
+#include "driver.h"
+#include "fixture.h"
+
+#define SIZE 16384
+#define ROUNDS 50
+
+static const char *wanted_level = "revoking";
+static const char *importer_name;
+
+struct lent {
+	struct device_memory memory;
+	struct verbs_peer peer;
+	struct verbs_pair pair;
+	struct verbs_buffer buffer;
+	struct ibv_mr *mr;
+	struct lab_control *lab; /* of the importer's model; NULL on metal */
+	uint8_t seen[SIZE];
+};
+
+static struct verbs_peer_options peer_options(void)
+{
+	return (struct verbs_peer_options){
+		.device = test_options.device,
+		.port = test_options.port,
+		.gid_index = test_options.gid_index,
+	};
+}
+
+static bool level_is(const char *name)
+{
+	return !strcmp(wanted_level, name);
+}
+
+/* ---- what the importer's model counted ---- */
+
+static uint64_t count(const struct lent *lent, const char *name)
+{
+	uint64_t value = 0;
+
+	if (lent->lab)
+		must(lab_control_counter(lent->lab, name, &value, &test_error));
+	return value;
+}
+
+/* Of taking a key away from the device: one UMR of mlx5, one command of irdma. */
+static uint64_t invalidations(const struct lent *lent)
+{
+	return count(lent, level_is("faulting") ? "umrs" : "dealloc_stag");
+}
+
+/* ---- set-up ---- */
+
+static int set_up(void **state)
+{
+	const struct verbs_peer_options options = peer_options();
+	struct lent *lent = calloc(1, sizeof(*lent));
+	int ret;
+
+	if (!lent)
+		return -1;
+	*state = lent;
+	ret = lab_control_open(&lent->lab, &test_error);
+	if (ret && !test_error.missing)
+		goto out;
+	ret = verbs_peer_open(&lent->peer, &options, &test_error);
+	if (!ret)
+		ret = device_memory_open(&lent->memory, importer_name, SIZE, &test_error);
+	if (!ret && !level_is("unsupported")) {
+		ret = verbs_pair_create(&lent->peer, NULL, &lent->pair, &test_error);
+		if (!ret)
+			ret = verbs_buffer_init(&lent->peer, SIZE, VERBS_ACCESS_ALL, &lent->buffer,
+						&test_error);
+		if (!ret)
+			ret = verbs_reg_dmabuf(&lent->peer, lent->memory.dmabuf, 0, SIZE, 0,
+					       VERBS_ACCESS_ALL, &lent->mr, &test_error);
+	}
+out:
+	if (ret)
+		print_error("# setup: %s\n", test_error.text);
+	return ret;
+}
+
+/* Nothing was reached that is not the device's any more, and no key is left that could. */
+static int tear_down(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t stale = level_is("unsupported") ? 0 : count(lent, "stale_keys");
+	uint64_t strays = count(lent, "dma.unmapped_accesses");
+
+	if (lent->mr)
+		ibv_dereg_mr(lent->mr);
+	if (lent->buffer.mr) {
+		verbs_pair_destroy(&lent->pair);
+		verbs_buffer_free(&lent->buffer);
+	}
+	device_memory_close(&lent->memory);
+	verbs_peer_close(&lent->peer);
+	lab_control_close(lent->lab);
+	free(lent);
+	if (stale || strays)
+		print_error("# %lu stale keys, %lu stray accesses\n", stale, strays);
+	return stale || strays ? -1 : 0;
+}
+
+/* ---- traffic ---- */
+
+static struct verbs_local local(const struct lent *lent)
+{
+	return (struct verbs_local){ .address = (uintptr_t)lent->buffer.address,
+				     .length = SIZE, .lkey = lent->buffer.mr->lkey };
+}
+
+static struct verbs_remote remote(const struct lent *lent)
+{
+	return (struct verbs_remote){ .address = 0, .rkey = lent->mr->rkey };
+}
+
+static void must_hold(struct lent *lent, uint32_t seed)
+{
+	must(device_memory_get(&lent->memory, lent->seen, &test_error));
+	must_hold_pattern(lent->seen, SIZE, seed);
+}
+
+static void fill(struct lent *lent, uint32_t seed)
+{
+	fill_pattern(lent->seen, SIZE, seed);
+	must(device_memory_put(&lent->memory, lent->seen, &test_error));
+}
+
+/* Both ways, and the CPU sees the same bytes. */
+static void must_serve(struct lent *lent, uint32_t seed)
+{
+	struct verbs_qp *initiator = &lent->pair.initiator;
+
+	fill_pattern(lent->buffer.address, SIZE, seed);
+	must(verbs_post_write(initiator, 1, local(lent), remote(lent), &test_error));
+	must_complete(initiator, IBV_WC_SUCCESS);
+	must_hold(lent, seed);
+	fill(lent, seed + 1);
+	must(verbs_post_read(initiator, 2, local(lent), remote(lent), &test_error));
+	must_complete(initiator, IBV_WC_SUCCESS);
+	must_hold_pattern(lent->buffer.address, SIZE, seed + 1);
+}
+
+static void must_be_dead(struct lent *lent)
+{
+	must(verbs_post_write(&lent->pair.initiator, 1, local(lent), remote(lent), &test_error));
+	must_complete(&lent->pair.initiator, IBV_WC_REM_ACCESS_ERR);
+	must(verbs_pair_recycle(&lent->pair, &test_error));
+	must(verbs_post_read(&lent->pair.initiator, 1, local(lent), remote(lent), &test_error));
+	must_complete(&lent->pair.initiator, IBV_WC_REM_ACCESS_ERR);
+	must(verbs_pair_recycle(&lent->pair, &test_error));
+}
+
+/* Dies by one command, stays dead, and dereg asks irdma's device for nothing more. */
+static void must_die(struct lent *lent, uint64_t before)
+{
+	if (lent->lab)
+		assert_int_equal(invalidations(lent), before + 1);
+	must_be_dead(lent);
+	if (lent->lab && level_is("revoking")) {
+		assert_int_equal(ibv_dereg_mr(lent->mr), 0);
+		lent->mr = NULL;
+		assert_int_equal(invalidations(lent), before + 1);
+	}
+}
+
+static void dereg(struct lent *lent)
+{
+	if (lent->mr)
+		assert_int_equal(ibv_dereg_mr(lent->mr), 0);
+	lent->mr = NULL;
+}
+
+static void lend_again(struct lent *lent)
+{
+	dereg(lent);
+	device_memory_close(&lent->memory);
+	must(device_memory_open(&lent->memory, importer_name, SIZE, &test_error));
+	must(verbs_reg_dmabuf(&lent->peer, lent->memory.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL,
+			      &lent->mr, &test_error));
+}
+
+/* ---- importers that can let go ---- */
+
+static void serves(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before = count(lent, "dma.by_host");
+
+	must_serve(lent, 1);
+	if (lent->lab) /* else it was not the other NIC's memory */
+		assert_true(count(lent, "dma.by_host") > before);
+}
+
+static void serves_without_the_fd(void **state)
+{
+	struct lent *lent = *state;
+
+	device_memory_close_dmabuf(&lent->memory);
+	must_serve(lent, 3);
+}
+
+static void dies_when_freed(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before;
+
+	must_serve(lent, 1);
+	before = invalidations(lent);
+	must(device_memory_free(&lent->memory, &test_error));
+	must_die(lent, before);
+}
+
+static void dies_when_freed_without_the_fd(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before;
+
+	must_serve(lent, 1);
+	device_memory_close_dmabuf(&lent->memory);
+	before = invalidations(lent);
+	must(device_memory_free(&lent->memory, &test_error));
+	must_die(lent, before);
+}
+
+static void dies_with_the_context(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before;
+
+	must_serve(lent, 1);
+	before = invalidations(lent);
+	device_memory_close(&lent->memory);
+	must_die(lent, before);
+}
+
+/* Whoever gets the same bytes next is safe from the old key. */
+static void next_owner_is_safe(void **state)
+{
+	struct lent *lent = *state;
+	struct ibv_mr *dead = lent->mr, *alive;
+
+	must_serve(lent, 1);
+	device_memory_close(&lent->memory);
+	lent->mr = NULL;
+	lend_again(lent);
+	fill(lent, 7);
+	alive = lent->mr;
+	lent->mr = dead;
+	must_be_dead(lent);
+	lent->mr = alive;
+	must_hold(lent, 7);
+	must_serve(lent, 9);
+	assert_int_equal(ibv_dereg_mr(dead), 0);
+	must_serve(lent, 11);
+}
+
+static void no_registration_after_it(void **state)
+{
+	struct lent *lent = *state;
+	struct ibv_mr *mr;
+
+	must(device_memory_free(&lent->memory, &test_error));
+	must_fail(verbs_reg_dmabuf(&lent->peer, lent->memory.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL,
+				   &mr, &test_error), ENODEV);
+	lend_again(lent);
+	must_serve(lent, 1);
+}
+
+static void other_memory_goes_on(void **state)
+{
+	struct lent *lent = *state;
+	struct ibv_mr *mr = lent->mr, *other_mr;
+	struct device_memory other, own;
+
+	must(device_memory_open(&other, importer_name, SIZE, &test_error));
+	must(verbs_reg_dmabuf(&lent->peer, other.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL, &other_mr,
+			      &test_error));
+	must(device_memory_free(&lent->memory, &test_error));
+	own = lent->memory;
+	lent->memory = other;
+	lent->mr = other_mr;
+	must_serve(lent, 1);
+	lent->mr = mr;
+	must_be_dead(lent);
+	lent->mr = other_mr;
+	must_serve(lent, 3);
+	device_memory_close(&own);
+	assert_int_equal(ibv_dereg_mr(mr), 0);
+}
+
+static void again_and_again(void **state)
+{
+	struct lent *lent = *state;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		must_serve(lent, 2 * i + 1);
+		if (i % 2)
+			must(device_memory_free(&lent->memory, &test_error));
+		else
+			device_memory_close(&lent->memory);
+		must_be_dead(lent);
+		lend_again(lent);
+	}
+}
+
+/* ---- the exporter as another process ---- */
+
+struct exporter {
+	pid_t pid;
+	int socket, dmabuf;
+};
+
+static void run_exporter(int socket)
+{
+	union {
+		struct cmsghdr align;
+		char buffer[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+				 .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec part = { .iov_base = "", .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.buffer,
+				  .msg_controllen = sizeof(control.buffer) };
+	struct device_memory memory;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (device_memory_open(&memory, importer_name, SIZE, &test_error)) {
+		fprintf(stderr, "# exporter: %s\n", test_error.text);
+		_exit(1);
+	}
+	memcpy(CMSG_DATA(&control.align), &memory.dmabuf, sizeof(int));
+	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void start_exporter(struct exporter *exporter)
+{
+	union {
+		struct cmsghdr align;
+		char buffer[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec part = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.buffer,
+				  .msg_controllen = sizeof(control.buffer) };
+	int pair[2];
+
+	must_sys(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	exporter->pid = must_sys(fork());
+	if (!exporter->pid) {
+		close(pair[0]);
+		run_exporter(pair[1]);
+	}
+	close(pair[1]);
+	exporter->socket = pair[0];
+	assert_int_equal(recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC), 1);
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	memcpy(&exporter->dmabuf, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+}
+
+static void kill_exporter(struct exporter *exporter)
+{
+	int status;
+
+	must_sys(kill(exporter->pid, SIGKILL));
+	must_sys(waitpid(exporter->pid, &status, 0));
+	close(exporter->socket);
+}
+
+static void must_move_bytes(struct lent *lent, uint32_t seed)
+{
+	struct verbs_qp *initiator = &lent->pair.initiator;
+
+	fill_pattern(lent->buffer.address, SIZE, seed);
+	must(verbs_post_write(initiator, 1, local(lent), remote(lent), &test_error));
+	must_complete(initiator, IBV_WC_SUCCESS);
+	memset(lent->buffer.address, 0, SIZE);
+	must(verbs_post_read(initiator, 2, local(lent), remote(lent), &test_error));
+	must_complete(initiator, IBV_WC_SUCCESS);
+	must_hold_pattern(lent->buffer.address, SIZE, seed);
+}
+
+/* The importer holds an fd of the dma-buf, which keeps nothing alive. */
+static void dies_with_the_process(void **state)
+{
+	struct lent *lent = *state;
+	struct exporter exporter;
+	uint64_t before;
+
+	device_memory_close(&lent->memory);
+	dereg(lent);
+	start_exporter(&exporter);
+	must(verbs_reg_dmabuf(&lent->peer, exporter.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL, &lent->mr,
+			      &test_error));
+	must_move_bytes(lent, 5);
+	before = invalidations(lent);
+	kill_exporter(&exporter);
+	must_die(lent, before);
+	close(exporter.dmabuf);
+}
+
+static void dies_with_the_driver(void **state)
+{
+	struct lent *lent = *state;
+	int64_t deadline = clock_now_ns() + TEST_TIMEOUT_NS;
+	char bdf[32], driver[64];
+	uint64_t before;
+	int ret;
+
+	if (driver_may_unbind(&test_error))
+		test_skip("%s", test_error.text);
+	must(driver_bdf_of_ib_device(ibv_get_device_name(lent->memory.context->device), bdf,
+				     sizeof(bdf), &test_error));
+	must(driver_name(bdf, driver, sizeof(driver), &test_error));
+	must_serve(lent, 1);
+	before = invalidations(lent);
+	must(driver_unbind(driver, bdf, &test_error));
+	must_die(lent, before);
+	device_memory_close(&lent->memory);
+	must(driver_bind(driver, bdf, &test_error));
+	dereg(lent);
+	do {
+		ret = device_memory_open(&lent->memory, importer_name, SIZE, &test_error);
+	} while (ret && test_error.missing && clock_now_ns() < deadline);
+	must(ret);
+	must(verbs_reg_dmabuf(&lent->peer, lent->memory.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL,
+			      &lent->mr, &test_error));
+	must_serve(lent, 3);
+}
+
+/* ---- an importer that cannot let go ---- */
+
+static void refused(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before = count(lent, "commands");
+	struct ibv_mr *mr;
+
+	must_fail_errno(ibv_reg_dmabuf_mr(lent->peer.pd, 0, SIZE, 0, lent->memory.dmabuf,
+					  IBV_ACCESS_LOCAL_WRITE), EOPNOTSUPP);
+	assert_int_equal(count(lent, "commands"), before);
+	/* Else "nothing was counted" would prove nothing. */
+	mr = ibv_reg_mr(lent->peer.pd, lent->seen, SIZE, IBV_ACCESS_LOCAL_WRITE);
+	assert_non_null(mr);
+	if (lent->lab)
+		assert_int_equal(count(lent, "commands"), before + 1);
+	assert_int_equal(ibv_dereg_mr(mr), 0);
+}
+
+/* Being unable is said before the state of the memory: it would still be unable later. */
+static void refused_when_freed(void **state)
+{
+	struct lent *lent = *state;
+	uint64_t before = count(lent, "commands");
+
+	must(device_memory_free(&lent->memory, &test_error));
+	must_fail_errno(ibv_reg_dmabuf_mr(lent->peer.pd, 0, SIZE, 0, lent->memory.dmabuf,
+					  IBV_ACCESS_LOCAL_WRITE), EOPNOTSUPP);
+	assert_int_equal(count(lent, "commands"), before);
+}
+
+#define test_lent(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static const struct CMUnitTest tests_of_letting_go[] = {
+	test_lent(serves),
+	test_lent(serves_without_the_fd),
+	test_lent(dies_when_freed),
+	test_lent(dies_when_freed_without_the_fd),
+	test_lent(dies_with_the_context),
+	test_lent(next_owner_is_safe),
+	test_lent(no_registration_after_it),
+	test_lent(other_memory_goes_on),
+	test_lent(again_and_again),
+	test_lent(dies_with_the_process),
+	test_lent(dies_with_the_driver),
+};
+
+static const struct CMUnitTest tests_of_refusal[] = {
+	test_lent(refused),
+	test_lent(refused_when_freed),
+};
+
+/* ---- main ---- */
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	if (key == ARGP_KEY_INIT) {
+		state->child_inputs[0] = state->input;
+		return 0;
+	}
+	if (key != 'l')
+		return ARGP_ERR_UNKNOWN;
+	if (strcmp(argument, "faulting") && strcmp(argument, "revoking") &&
+	    strcmp(argument, "unsupported"))
+		argp_error(state, "--level is faulting, revoking or unsupported");
+	wanted_level = argument;
+	return 0;
+}
+
+static void require_two_devices(void)
+{
+	const struct verbs_peer_options options = peer_options();
+	struct device_memory memory;
+	struct verbs_peer peer;
+
+	if (verbs_peer_open(&peer, &options, &test_error))
+		test_cannot_start();
+	importer_name = strdup(ibv_get_device_name(peer.context->device));
+	verbs_peer_close(&peer);
+	if (device_memory_open(&memory, importer_name, SIZE, &test_error))
+		test_cannot_start();
+	device_memory_close(&memory);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "level", 'l', "LEVEL", 0, "what the importer is: faulting, revoking or unsupported", 0 },
+		{ 0 }
+	};
+	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp program = {
+		.options = options, .parser = parse_option, .children = children,
+		.doc = "memory on one NIC, lent to another",
+	};
+	int failed;
+
+	test_parse_program(&program, argc, argv);
+	require_two_devices();
+	failed = level_is("unsupported") ?
+		cmocka_run_group_tests_name(program_invocation_short_name, tests_of_refusal, NULL, NULL) :
+		cmocka_run_group_tests_name(program_invocation_short_name, tests_of_letting_go, NULL,
+					    NULL);
+	return failed ? EXIT_STATUS_FAILED : 0;
+}
