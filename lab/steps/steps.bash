@@ -109,10 +109,10 @@ step_irdma() {
 		"${enter[@]}" -- lab/nic/irdma/ice-stand-in/build "$tree" "build/kernel/$1" "build/irdma/$1" "$jobs"
 }
 
-# step_moving_exporter FLAVOUR: the exporter that moves, for tests; a mutant takes the patched kernel's
+# step_moving_exporter FLAVOUR: the exporter that moves, for tests; those made of the patched kernel take its own
 step_moving_exporter() {
 	local flavour=$1 tree=build/kernel/patched-src
-	[[ $1 != mutant-* ]] || flavour=patched
+	[[ $1 != mutant-* && $1 != without-* ]] || flavour=patched
 	[ "$1" != stock ] || tree=build/kernel/src
 	step "moving-exporter-$flavour" "moving exporter ($flavour)" \
 		"$(hash @tests/kernel/moving-exporter "$(stamp_of "kernel-$flavour")")" last_line \

@@ -15,6 +15,7 @@ static const char *const event_names[EVENT_COUNT] = {
 	[EVENT_MOVE] = "move",
 	[EVENT_WRITE_AFTER_MOVE] = "write-after-move",
 	[EVENT_WRITE_WHILE_MOVING] = "write-while-it-moves",
+	[EVENT_REGISTER_WHILE_MOVING] = "register-while-it-moves",
 	[EVENT_REVOKE_FOR_A_WHILE] = "revoke-for-a-while",
 	[EVENT_WRITE_WHILE_REVOKED] = "write-while-revoked",
 	[EVENT_REGISTER_WHILE_REVOKED] = "register-while-revoked",
@@ -55,6 +56,7 @@ static const struct expectation faulting_vfio[EVENT_COUNT] = {
 	[EVENT_MOVE] = { "EINVAL", 0 },
 	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
 	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
+	[EVENT_REGISTER_WHILE_MOVING] = { "done, EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { REFUSED, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "ENODEV", ANY_WORK },
@@ -81,6 +83,7 @@ static const struct expectation revoking_vfio[EVENT_COUNT] = {
 	[EVENT_MOVE] = { "EINVAL", 0 },
 	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
 	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
+	[EVENT_REGISTER_WHILE_MOVING] = { "done, EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 1 },
 	[EVENT_WRITE_WHILE_REVOKED] = { REFUSED, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "ENODEV", 0 },
@@ -107,6 +110,7 @@ static const struct expectation unsupported_vfio[EVENT_COUNT] = {
 	[EVENT_MOVE] = { "EINVAL", 0 },
 	[EVENT_WRITE_AFTER_MOVE] = { "EOPNOTSUPP", 0 },
 	[EVENT_WRITE_WHILE_MOVING] = { "EOPNOTSUPP", 0 },
+	[EVENT_REGISTER_WHILE_MOVING] = { "EOPNOTSUPP, EINVAL", 0 },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { "EOPNOTSUPP", 0 },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "EOPNOTSUPP", 0 },
@@ -137,6 +141,7 @@ static const struct expectation plain[EVENT_COUNT] = {
 	[EVENT_MOVE] = { "EINVAL", 0 },
 	[EVENT_WRITE_AFTER_MOVE] = { ARRIVES, ANY_WORK },
 	[EVENT_WRITE_WHILE_MOVING] = { ARRIVES ", EINVAL", ANY_WORK },
+	[EVENT_REGISTER_WHILE_MOVING] = { "done, EINVAL", ANY_WORK },
 	[EVENT_REVOKE_FOR_A_WHILE] = { "done", 0 },
 	[EVENT_WRITE_WHILE_REVOKED] = { ARRIVES, ANY_WORK },
 	[EVENT_REGISTER_WHILE_REVOKED] = { "done", 2 },
@@ -166,6 +171,8 @@ static struct expectation of_moving(enum level level, enum event event)
 		return (struct expectation){ follows ? "done" : "EBUSY", 0 };
 	case EVENT_WRITE_WHILE_MOVING:
 		return (struct expectation){ follows ? ARRIVES ", done" : ARRIVES ", EBUSY", ANY_WORK };
+	case EVENT_REGISTER_WHILE_MOVING:
+		return (struct expectation){ "done, done", ANY_WORK };
 	default:
 		return plain[event];
 	}

@@ -10,12 +10,11 @@
 
 #include "fixture.h"
 
-/* An importer that faults has to get something done in between. */
-#define MAX_MOVES 64
-
 struct mover {
 	pthread_t thread;
 	int dmabuf;
+	unsigned int moves;
+	bool may_be_busy;
 	atomic_bool stop;
 	int result;
 	struct error err;
@@ -63,29 +62,38 @@ int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *er
 	return ask(DMABUF_MOVING_QUERY, state, "asking for the moves of", err);
 }
 
+static int move_once(struct mover *mover)
+{
+	int ret = moving_move(mover->dmabuf, &mover->err);
+
+	return ret == -EBUSY && mover->may_be_busy ? 0 : ret;
+}
+
 static void *move_on(void *argument)
 {
 	struct mover *mover = argument;
 	int ret;
 
-	mover->result = moving_move(mover->dmabuf, &mover->err);
-	for (int i = 1; i < MAX_MOVES && !atomic_load(&mover->stop); i++) {
-		ret = moving_move(mover->dmabuf, &mover->err);
+	mover->result = move_once(mover);
+	for (unsigned int i = 1; i < mover->moves && !atomic_load(&mover->stop); i++) {
+		ret = move_once(mover);
 		if (ret == mover->result)
 			continue;
-		mover->result = error_set(&mover->err, EPROTO, "move %d returned %d, those before %d",
+		mover->result = error_set(&mover->err, EPROTO, "move %u returned %d, those before %d",
 					  i, ret, mover->result);
 		break;
 	}
 	return NULL;
 }
 
-struct mover *mover_start(int dmabuf)
+struct mover *mover_start(int dmabuf, unsigned int moves, bool may_be_busy)
 {
 	struct mover *mover = calloc(1, sizeof(*mover));
 
 	assert_non_null(mover);
 	mover->dmabuf = dmabuf;
+	mover->moves = moves;
+	mover->may_be_busy = may_be_busy;
 	assert_int_equal(pthread_create(&mover->thread, NULL, move_on, mover), 0);
 	return mover;
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_LEVELS_MOVING_H
 #define TESTS_LEVELS_MOVING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dmabuf_moving.h"
@@ -18,9 +19,12 @@ int moving_dmabuf(size_t size);
 int moving_move(int dmabuf, struct error *err);
 int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err);
 
-/* Moves again and again in a thread of its own, once at least. */
+/*
+ * Moves again and again in a thread of its own: once at least, moves times at most. may_be_busy: that
+ * some are refused with -EBUSY is no result.
+ */
 struct mover;
-struct mover *mover_start(int dmabuf);
+struct mover *mover_start(int dmabuf, unsigned int moves, bool may_be_busy);
 /* What the moves returned, all of them the same: -EPROTO if not. */
 int mover_stop(struct mover *mover, struct error *err);
 

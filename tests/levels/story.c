@@ -88,10 +88,15 @@ void story_end(struct story *story)
 
 /* ---- what the events are made of; 0 or -errno ---- */
 
+static int try_registration_of(struct story *story, int dmabuf, struct ibv_mr **mr)
+{
+	return verbs_reg_dmabuf(&story->importer.peer, dmabuf, 0, story->size, 0, IMPORTER_ACCESS, mr,
+				&test_error);
+}
+
 static int try_registration(struct story *story, struct ibv_mr **mr)
 {
-	return verbs_reg_dmabuf(&story->importer.peer, story->dmabuf, 0, story->size, 0,
-				IMPORTER_ACCESS, mr, &test_error);
+	return try_registration_of(story, story->dmabuf, mr);
 }
 
 static int deregister(struct ibv_mr **mr)
@@ -288,7 +293,8 @@ static void write_while_moving(struct story *story, char outcome[OUTCOME_LENGTH]
 		say(outcome, register_beside(story));
 		return;
 	}
-	mover = mover_start(story->dmabuf);
+	/* An importer that faults has to get something done in between. */
+	mover = mover_start(story->dmabuf, 64, false);
 	for (int i = 0; i < 8; i++) {
 		write_memory(story, written);
 		if (strcmp(written, "arrives"))
@@ -296,6 +302,28 @@ static void write_while_moving(struct story *story, char outcome[OUTCOME_LENGTH]
 	}
 	say(moved, mover_stop(mover, &test_error));
 	snprintf(outcome, OUTCOME_LENGTH, "%.30s, %.30s", written, moved);
+}
+
+/* Of a buffer that nobody else has pinned, so that it moves before every registration, and in one. */
+static void register_while_moving(struct story *story, char outcome[OUTCOME_LENGTH])
+{
+	const bool moves = story->kind == EXPORTER_MOVING;
+	const int dmabuf = moves ? moving_dmabuf(story->size) : story->dmabuf;
+	char registered[OUTCOME_LENGTH], moved[OUTCOME_LENGTH];
+	struct mover *mover = mover_start(dmabuf, 10000, true);
+	struct ibv_mr *mr;
+	int ret = 0;
+
+	for (int i = 0; i < 100 && !ret; i++) {
+		ret = try_registration_of(story, dmabuf, &mr);
+		if (!ret)
+			ret = deregister(&mr);
+	}
+	say(registered, ret);
+	say(moved, mover_stop(mover, &test_error));
+	snprintf(outcome, OUTCOME_LENGTH, "%.30s, %.30s", registered, moved);
+	if (moves)
+		close(dmabuf);
 }
 
 /* Counted by the exporter too: what is refused has not happened. */
@@ -413,6 +441,9 @@ static bool tell_event(struct story *story, enum event event, char outcome[OUTCO
 		return true;
 	case EVENT_WRITE_WHILE_MOVING:
 		write_while_moving(story, outcome);
+		return true;
+	case EVENT_REGISTER_WHILE_MOVING:
+		register_while_moving(story, outcome);
 		return true;
 	case EVENT_UNBIND:
 		unbind(story, outcome);
