@@ -201,6 +201,16 @@ int lab_control_counter(struct lab_control *control, const char *name, uint64_t 
 	return ret;
 }
 
+int lab_set_link(struct lab_control *control, json_t *how, struct error *err)
+{
+	if (!control) {
+		json_decref(how);
+		return error_missing(err, ENODEV, "only the lab can spoil a link");
+	}
+	json_object_set_new(how, "command", json_string("link"));
+	return lab_control_request(control, how, NULL, err);
+}
+
 int lab_control_wait(struct lab_control *control, const char *name, uint64_t at_least,
 		     unsigned int timeout_ms, struct error *err)
 {

@@ -26,6 +26,11 @@ int lab_control_request(struct lab_control *control, json_t *request, json_t **r
 /* A counter by its name, such as "dma.unmapped_accesses". */
 int lab_control_counter(struct lab_control *control, const char *name, uint64_t *value,
 			struct error *err);
+/*
+ * The link between this machine's NIC and the fabric: how is an object with "up", "loss", "delay_us"
+ * or "seed" (lab/nic/README.md), and taken. -ENODEV, and err says that something is missing, on metal.
+ */
+int lab_set_link(struct lab_control *control, json_t *how, struct error *err);
 /* Returns when the counter is at_least that much: -ETIMEDOUT after timeout_ms. */
 int lab_control_wait(struct lab_control *control, const char *name, uint64_t at_least,
 		     unsigned int timeout_ms, struct error *err);

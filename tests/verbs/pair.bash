@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # shellcheck shell=bash
-# Server and client of one program on this machine, and what perftest prints.
+# Server and client of one program, and what perftest prints: both on this machine, unless a script says that the client is
+# to run by a command (PAIR_CLIENT) and where it finds the server.
 
 PAIR_SECONDS=60
+PAIR_CLIENT=() PAIR_ADDRESS=127.0.0.1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # shellcheck disable=SC2034  # failed is what the script ends with
@@ -45,7 +47,7 @@ pair() {	# PORT SERVER_OPTIONS CLIENT_OPTIONS PROGRAM [ARGUMENT...]
 	server=$!
 	if wait_for_port "$port" "$server"; then
 		# shellcheck disable=SC2086
-		timeout "$PAIR_SECONDS" "$@" -p "$port" $client_options 127.0.0.1 > "$scratch/client.log" 2>&1 ||
+		timeout "$PAIR_SECONDS" "${PAIR_CLIENT[@]}" "$@" -p "$port" $client_options "$PAIR_ADDRESS" > "$scratch/client.log" 2>&1 ||
 			client_status=$?
 	else
 		client_status=125
