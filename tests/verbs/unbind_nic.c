@@ -29,26 +29,6 @@ static int tear_down(void **state)
 	return fixture_teardown(state);
 }
 
-static void open_nic(struct fixture *fixture)
-{
-	const struct verbs_peer_options options = {
-		.device = test_options.device, .port = test_options.port,
-		.gid_index = test_options.gid_index,
-	};
-	int64_t deadline = clock_now_ns() + TEST_TIMEOUT_NS;
-	int ret;
-
-	/* Its port comes up by an event of the NIC, after the driver has said that it is there. */
-	do {
-		ret = verbs_peer_open(&fixture->peer, &options, &test_error);
-	} while (ret && test_error.missing && clock_now_ns() < deadline);
-	must(ret);
-	must(verbs_pair_create(&fixture->peer, NULL, &fixture->pair, &test_error));
-	must(verbs_buffer_init(&fixture->peer, fixture->size, VERBS_ACCESS_ALL, &fixture->buffer,
-			       &test_error));
-	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
-}
-
 static void find_nic(char *bdf, size_t bdf_length, char *driver, size_t driver_length)
 {
 	const struct verbs_peer_options options = {
@@ -88,7 +68,7 @@ static void unbind_and_bind(struct fixture *fixture, bool revoked, bool writing)
 	fixture_unrevoke(fixture);
 
 	must(driver_bind(driver, bdf, &test_error));
-	open_nic(fixture);
+	fixture_open_nic(fixture);
 	must_write_through(fixture, 2);
 	fixture_revoke(fixture);
 	must(verbs_post_write(&fixture->pair.initiator, 1, buffer_at(fixture, 0, 4096),
@@ -131,7 +111,7 @@ static void again_and_again(void **state)
 		must(driver_unbind(driver, bdf, &test_error));
 		must(driver_bind(driver, bdf, &test_error));
 	}
-	open_nic(fixture);
+	fixture_open_nic(fixture);
 	must_write_through(fixture, 1);
 }
 

@@ -106,6 +106,7 @@ struct pci_device *pci_device_new(const struct pci_device_config *config,
 	pci->loop = loop;
 	pci->dma = dma_space_new(counters, NULL);
 	pci->interrupts = counter(counters, "interrupts");
+	pci->resets = counter(counters, "resets");
 	pci->mmio_reads = counter(counters, "mmio.reads");
 	pci->mmio_writes = counter(counters, "mmio.writes");
 	pci->patience = PATIENCE_MS;
@@ -202,6 +203,7 @@ void pci_device_do_reset(struct pci_device *pci)
 		return;
 	}
 	pci->reset_pending = false;
+	++*pci->resets;
 	config_space_reset(&pci->registers, &pci->config);
 	dma_space_set_bus_master(pci->dma, false);
 	if (pci->ops->reset)

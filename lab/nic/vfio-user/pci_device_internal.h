@@ -29,7 +29,7 @@ struct pci_device {
 	int patience;
 	unsigned int waits; /* for the host to move bytes */
 	bool reset_pending; /* asked for meanwhile: nothing is to be reached any more */
-	uint64_t *interrupts, *mmio_reads, *mmio_writes;
+	uint64_t *interrupts, *resets, *mmio_reads, *mmio_writes;
 };
 
 /* False if there is no such region; a region that is not implemented has size 0. */

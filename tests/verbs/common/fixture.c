@@ -213,17 +213,43 @@ int fixture_setup_exporter(void **state)
 	return fixture_setup_size(state, wanted_size(), false);
 }
 
+void fixture_close_nic(struct fixture *fixture)
+{
+	if (!fixture->peer.context)
+		return;
+	verbs_pair_destroy(&fixture->pair);
+	if (fixture->mr)
+		ibv_dereg_mr(fixture->mr);
+	fixture->mr = NULL;
+	verbs_buffer_free(&fixture->buffer);
+	verbs_peer_close(&fixture->peer);
+}
+
+void fixture_open_nic(struct fixture *fixture)
+{
+	const struct verbs_peer_options options = peer_options();
+	const int64_t deadline = clock_now_ns() + TEST_TIMEOUT_NS;
+	int ret;
+
+	/*
+	 * Its port comes up by an event of the NIC, after the driver has said that it is there; and that
+	 * it says before it opens (EAGAIN).
+	 */
+	do {
+		ret = verbs_peer_open(&fixture->peer, &options, &test_error);
+	} while ((ret == -EAGAIN || (ret && test_error.missing)) && clock_now_ns() < deadline);
+	must(ret);
+	must(verbs_pair_create(&fixture->peer, NULL, &fixture->pair, &test_error));
+	must(verbs_buffer_init(&fixture->peer, fixture->size, VERBS_ACCESS_ALL, &fixture->buffer,
+			       &test_error));
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+}
+
 int fixture_teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
-	if (fixture->peer.context) {
-		verbs_pair_destroy(&fixture->pair);
-		if (fixture->mr)
-			ibv_dereg_mr(fixture->mr);
-		verbs_buffer_free(&fixture->buffer);
-		verbs_peer_close(&fixture->peer);
-	}
+	fixture_close_nic(fixture);
 	fixture_unmap_window(fixture);
 	if (fixture->dmabuf >= 0)
 		close(fixture->dmabuf);

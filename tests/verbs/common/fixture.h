@@ -97,6 +97,13 @@ int fixture_setup_size(void **state, size_t size, bool with_nic);
 #define test_with_exporter(test) \
 	cmocka_unit_test_setup_teardown(test, fixture_setup_exporter, fixture_teardown)
 
+/*
+ * The NIC's part, where its driver or the NIC itself comes and goes: closes all of it, dead or alive,
+ * and opens it again as soon as its port is up.
+ */
+void fixture_close_nic(struct fixture *fixture);
+void fixture_open_nic(struct fixture *fixture);
+
 /* A dma-buf of [offset, offset + length) counted from --offset. */
 int fixture_export(struct fixture *fixture, uint64_t offset, uint64_t length);
 struct ibv_mr *fixture_register(struct fixture *fixture, int dmabuf, size_t length);

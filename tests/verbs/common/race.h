@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A revoke in a thread of its own, against something else that the lab makes meet it: when the call
+ * returned, what the exporter's memory held then, and whether anything reached it later.
+ *
+ * The functions end the running test when they fail. A call that never returns ends the program: no
+ * teardown could take away what its thread uses.
+ */
+#ifndef TESTS_VERBS_COMMON_RACE_H
+#define TESTS_VERBS_COMMON_RACE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "fixture.h"
+#include "knob.h"
+#include "trigger.h"
+
+/* A revoke that waits for nobody, on the slowest of the lab's kernels. */
+#define RACE_PROMPT_NS (5 * NS_PER_S)
+/* One that waits for a NIC which does not answer: both drivers give up after five seconds. */
+#define RACE_UNANSWERED_NS (20 * NS_PER_S)
+
+/* A call in a thread. */
+struct race_call {
+	pthread_t thread;
+	int (*call)(void *argument);
+	void *argument;
+	int result;
+	struct error err;
+	int64_t began, returned;
+};
+
+struct race {
+	struct fixture *fixture;
+	/* What a revoke, or a deregistration, asks the NIC for: a knob's operation. */
+	const char *invalidation;
+	enum trigger trigger;
+	struct race_call revoke;
+	volatile uint8_t *witness;
+	uint8_t *at_return;
+	uint64_t strays, stale_keys;
+
+	/* The NIC, where it may be lost. */
+	char nic[32], device[64];
+	ino_t identity;
+	bool master_at_return;
+	uint64_t resets, resets_at_return;
+
+	int64_t longest;
+};
+
+/* cmocka's setup and teardown: *state is a struct race. */
+int race_setup(void **state);
+int race_teardown(void **state);
+
+#define test_race(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
+
+/* Memory decoding off in one round, the request to revoke for good in the next. */
+enum trigger race_trigger_of(unsigned int round);
+/* Does the NIC fault? Else an MR is dead after its first revoke. */
+bool race_faults(const struct race *race);
+
+void race_call(struct race_call *call, int (*function)(void *), void *argument);
+/* Waits for its end; what names it where it hangs. */
+void race_call_join(struct race_call *call, const char *what);
+
+void race_revoke(struct race *race, enum trigger trigger);
+/* It returned, in time, and succeeded. */
+void race_revoke_join(struct race *race, int64_t bound_ns);
+/* ... and not before that moment. */
+void race_revoke_waited_until(const struct race *race, int64_t moment);
+/* Since it returned not a byte has changed. keys: nor did the NIC keep a key that reaches it. */
+void race_must_be_sealed(const struct race *race, bool keys);
+
+/* A write by that key is refused; the QPs are as before. */
+void race_must_refuse(struct race *race, uint32_t rkey);
+/* Undoes the revoke. fixture->mr serves again, or is a new one; the old one is returned then. */
+struct ibv_mr *race_give_back(struct race *race);
+void race_dereg(struct ibv_mr *mr);
+int race_dereg_call(void *mr);
+
+/* How many rounds there were, what met in them, and how long the longest revoke took. */
+void race_report(const struct race *race, const char *met);
+
+/* ---- the NIC itself goes ---- */
+
+/* Which one it is, and how often it was reset. */
+void race_watch_nic(struct race *race);
+/* At the return of the revoke its bus mastering was off, or it had been reset by then. */
+void race_nic_was_cut_off(const struct race *race);
+/* Waits until it was reset and its driver has it again, and opens it anew. */
+void race_nic_comes_back(struct race *race);
+/* Waits until its driver has it again, and opens it anew. */
+void race_reopen_nic(struct race *race);
+
+#endif

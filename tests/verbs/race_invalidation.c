@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The NIC is told to let go of memory that is taken back, and is slow, refuses, or never answers. A
+ * slow one is waited for. From one that refuses, or has not answered for five seconds, the driver
+ * takes bus mastering before the revoke returns, so that nothing of that NIC reaches any memory, and
+ * has it reset: bystanders lose their connections, learn of it by IBV_EVENT_DEVICE_FATAL, and open the
+ * NIC that comes back as they would a new one. -n gives the rounds of each case; memory decoding off
+ * and the request take turns in them.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "race.h"
+
+#define DELAY_US 20000
+#define EVENT_TIMEOUT_MS 60000
+
+/* Somebody else on the same NIC, with memory of their own. */
+struct bystander {
+	struct verbs_peer peer;
+	struct verbs_pair pair;
+	struct verbs_buffer buffer;
+};
+
+enum lengths { LENGTH = 4096 };
+
+static enum ibv_wc_status write_own_memory(struct bystander *bystander, uint32_t seed)
+{
+	uint8_t *bytes = bystander->buffer.address;
+	const struct verbs_local from = {
+		.address = (uintptr_t)bytes, .length = LENGTH, .lkey = bystander->buffer.mr->lkey,
+	};
+	const struct verbs_remote to = {
+		.address = (uintptr_t)(bytes + LENGTH), .rkey = bystander->buffer.mr->rkey,
+	};
+	struct ibv_wc wc;
+
+	fill_pattern(bytes, LENGTH, seed);
+	must(verbs_post_write(&bystander->pair.initiator, seed, from, to, &test_error));
+	must(verbs_wait(&bystander->pair.initiator, &wc, TEST_TIMEOUT_NS, &test_error));
+	if (wc.status == IBV_WC_SUCCESS)
+		must_hold_pattern(bytes + LENGTH, LENGTH, seed);
+	return wc.status;
+}
+
+static void bystander_open(struct bystander *bystander)
+{
+	const struct verbs_peer_options options = {
+		.device = test_options.device, .port = test_options.port,
+		.gid_index = test_options.gid_index,
+	};
+
+	must(verbs_peer_open(&bystander->peer, &options, &test_error));
+	must(verbs_pair_create(&bystander->peer, NULL, &bystander->pair, &test_error));
+	must(verbs_buffer_init(&bystander->peer, 2 * LENGTH, VERBS_ACCESS_ALL, &bystander->buffer,
+			       &test_error));
+}
+
+static void bystander_close(struct bystander *bystander)
+{
+	verbs_pair_destroy(&bystander->pair);
+	verbs_buffer_free(&bystander->buffer);
+	verbs_peer_close(&bystander->peer);
+}
+
+/* Events of ports and queue pairs may come first. */
+static void must_learn_of_the_loss(struct bystander *bystander)
+{
+	struct pollfd events = { .fd = bystander->peer.context->async_fd, .events = POLLIN };
+	struct ibv_async_event event;
+
+	do {
+		if (poll(&events, 1, EVENT_TIMEOUT_MS) != 1)
+			fail_msg("a bystander was not told that the NIC is lost");
+		must_sys(ibv_get_async_event(bystander->peer.context, &event));
+		ibv_ack_async_event(&event);
+	} while (event.event_type != IBV_EVENT_DEVICE_FATAL);
+}
+
+static void slow(void **state)
+{
+	struct race *race = *state;
+	struct fixture *fixture = race->fixture;
+
+	must_write_through(fixture, 0);
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		must(knob_set(fixture->lab, race->invalidation, KNOB_DELAY, 1, DELAY_US, &test_error));
+		race_revoke(race, race_trigger_of(i));
+		race_revoke_join(race, RACE_PROMPT_NS);
+		race_revoke_waited_until(race, race->revoke.began + DELAY_US * NS_PER_US);
+		race_must_refuse(race, fixture->mr->rkey);
+		race_must_be_sealed(race, true);
+		race_dereg(race_give_back(race));
+		must_write_through(fixture, i);
+	}
+	race_report(race, "every revoke met a NIC that takes 20 ms for it");
+}
+
+/*
+ * The key reaches the memory as before, and somebody uses it; what keeps the bytes as they are is
+ * that the NIC is no bus master.
+ */
+static void must_reach_nothing(struct race *race)
+{
+	struct fixture *fixture = race->fixture;
+
+	fill_pattern(fixture->buffer.address, fixture->size, ~0u);
+	/* The NIC may be gone already for this process, too. */
+	verbs_post_write(&fixture->pair.initiator, 1,
+			 buffer_at(fixture, 0, (uint32_t)fixture->size), mr_remote_at(fixture, 0), NULL);
+}
+
+static void lose_the_nic(struct race *race, enum knob_action action, unsigned int i)
+{
+	struct fixture *fixture = race->fixture;
+	struct bystander bystander = { 0 };
+
+	bystander_open(&bystander);
+	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
+	must_write_through(fixture, i);
+	race_watch_nic(race);
+	must(knob_set(fixture->lab, race->invalidation, action, 1, 0, &test_error));
+	race_revoke(race, race_trigger_of(i));
+	race_revoke_join(race, action == KNOB_FAIL ? RACE_PROMPT_NS : RACE_UNANSWERED_NS);
+	race_nic_was_cut_off(race);
+	must_reach_nothing(race);
+	must_learn_of_the_loss(&bystander);
+	race_must_be_sealed(race, false);
+	must(knob_release(fixture->lab, race->invalidation, &test_error));
+	must(lab_control_wait(fixture->lab, "resets", race->resets + 1, EVENT_TIMEOUT_MS, &test_error));
+	race_must_be_sealed(race, false);
+	bystander_close(&bystander);
+
+	fixture_close_nic(fixture);
+	must(trigger_undo(fixture, race->trigger));
+	race_nic_comes_back(race);
+	must_write_through(fixture, i + 1);
+	bystander_open(&bystander);
+	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
+	bystander_close(&bystander);
+}
+
+static void refused(void **state)
+{
+	struct race *race = *state;
+
+	for (unsigned int i = 0; i < test_options.iterations; i++)
+		lose_the_nic(race, KNOB_FAIL, i);
+	race_report(race, "every revoke was refused by the NIC");
+}
+
+static void never_answered(void **state)
+{
+	struct race *race = *state;
+
+	for (unsigned int i = 0; i < test_options.iterations; i++)
+		lose_the_nic(race, KNOB_DROP, i);
+	race_report(race, "no revoke was answered by the NIC");
+}
+
+/* By default devlink recovers a function once a minute only. */
+static int allow_recovery(void **state)
+{
+	struct race *race;
+	char command[160];
+	int ret = race_setup(state);
+
+	if (ret)
+		return ret;
+	race = *state;
+	race_watch_nic(race);
+	if (!race_faults(race))
+		return 0;
+	snprintf(command, sizeof(command), "devlink health set pci/%s reporter fw_fatal grace_period 0",
+		 race->nic);
+	ret = system(command);
+	if (ret)
+		print_error("# setup: \"%s\" failed\n", command);
+	return ret;
+}
+
+#define test_loss(test) cmocka_unit_test_setup_teardown(test, allow_recovery, race_teardown)
+
+static const struct CMUnitTest slow_tests[] = { test_race(slow) };
+static const struct CMUnitTest refused_tests[] = { test_loss(refused) };
+static const struct CMUnitTest unanswered_tests[] = { test_loss(never_answered) };
+
+static const char *which;
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		which = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!which || (strcmp(which, "slow") && strcmp(which, "refused") &&
+			       strcmp(which, "never-answered")))
+			argp_error(state, "the argument is slow, refused or never-answered");
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = state->input;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
+	const struct argp program = {
+		NULL, parse_option, "slow|refused|never-answered",
+		"the NIC is slow to let go of memory, refuses to, or never answers; -n gives the rounds",
+		children, NULL, NULL,
+	};
+	int failed;
+
+	test_parse_program(&program, argc, argv);
+	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
+	if (!strcmp(which, "slow"))
+		failed = cmocka_run_group_tests_name("slow", slow_tests, NULL, NULL);
+	else if (!strcmp(which, "refused"))
+		failed = cmocka_run_group_tests_name("refused", refused_tests, NULL, NULL);
+	else
+		failed = cmocka_run_group_tests_name("never_answered", unanswered_tests, NULL, NULL);
+	return failed ? EXIT_STATUS_FAILED : 0;
+}
