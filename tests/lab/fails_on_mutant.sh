@@ -11,10 +11,16 @@ set -euo pipefail
 wanted=$1 evidence=${2//_/ }
 shift 2
 program=$BUILD/tests/$1
+arguments=(--exporter "$EXPORTER")
+# A script takes it from its environment.
+if [[ -x $TESTS/$1 ]]; then
+	program=$TESTS/$1
+	arguments=()
+fi
 shift
 status=0
 # What a broken kernel does is nobody's result.
-output=$(env -u RESULTS "$program" --exporter "$EXPORTER" "$@" 2>&1) || status=$?
+output=$(env -u RESULTS "$program" "${arguments[@]}" "$@" 2>&1) || status=$?
 printf '%s\n' "$output" | sed 's/^/# /'
 echo 1..1
 if [[ $status == 1 ]] && grep -qE "^not ok [0-9]+ - $wanted\$" <<< "$output" &&
