@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # shellcheck shell=bash
-# Server and client of one program, and what perftest prints: both on this machine, unless a script says that the client is
-# to run by a command (PAIR_CLIENT) and where it finds the server.
+# Server and client of one program, and what perftest prints: both on this machine, unless there is another one (PEER runs a
+# program there, OWN_ADDRESS is where it finds this one), which has the same devices: then the client is there.
 
 PAIR_SECONDS=60
 PAIR_CLIENT=() PAIR_ADDRESS=127.0.0.1
+if [[ -n ${PEER:-} && -n ${OWN_ADDRESS:-} ]]; then
+	read -ra PAIR_CLIENT <<< "$PEER"
+	PAIR_ADDRESS=$OWN_ADDRESS
+fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # shellcheck disable=SC2034  # failed is what the script ends with

@@ -71,10 +71,6 @@ if [[ -z ${PEER:-} || -z ${OWN_ADDRESS:-} ]]; then
 	runner_lack "there is no other host: PEER says how to run a program there (ssh HOST), OWN_ADDRESS where it reaches this one"
 	exit
 fi
-# Both hosts have the same devices at the same addresses.
-read -ra PAIR_CLIENT <<< "$PEER"
-# shellcheck disable=SC2034  # for pair
-PAIR_ADDRESS=$OWN_ADDRESS
 echo 1..8
 ends_well "ib_write_bw into this host's BAR" 1 ib_write_bw "$bar" '' -n 500 -s 65536
 ends_well "ib_write_bw, each into the other's BAR" 2 ib_write_bw "$bar" "$bar" -n 500 -s 65536 -b
