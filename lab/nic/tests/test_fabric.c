@@ -3,12 +3,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <ev.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../common/fabric.h"
+#include "../control/control.h"
 #include "../control/counters.h"
+#include "../control/knobs.h"
 
 #define PACKETS 10000u
 
@@ -149,6 +154,77 @@ static void test_delay(void **state)
 	assert_int_equal(fabric_delay_ns(pair->port_a, pair->port_a), 0);
 }
 
+struct client {
+	struct ev_loop *loop;
+	struct knobs *knobs;
+	struct control *control;
+	int fd;
+};
+
+static json_t *ask(struct client *client, const char *line)
+{
+	char reply[4096];
+	json_t *value;
+	ssize_t n;
+
+	assert_int_equal(write(client->fd, line, strlen(line)), strlen(line));
+	ev_run(client->loop, EVRUN_ONCE);
+	n = recv(client->fd, reply, sizeof(reply), MSG_DONTWAIT);
+	assert_true(n > 0);
+	value = json_loadb(reply, (size_t)n, 0, NULL);
+	assert_non_null(value);
+	return value;
+}
+
+static void must_answer(struct client *client, const char *line, const char *answer)
+{
+	json_t *expected = json_loads(answer, 0, NULL), *found = ask(client, line);
+
+	assert_true(json_equal(expected, found));
+	json_decref(expected);
+	json_decref(found);
+}
+
+static void must_refuse(struct client *client, const char *line)
+{
+	json_t *found = ask(client, line);
+
+	assert_true(json_is_string(json_object_get(found, "error")));
+	json_decref(found);
+}
+
+static void test_command(void **state)
+{
+	struct pair *pair = *state;
+	struct client client = {.loop = ev_loop_new(0), .knobs = knobs_new()};
+	int fds[2];
+
+	client.control = control_new(client.loop, pair->counters, client.knobs);
+	fabric_control(pair->port_a, client.control);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(control_serve(client.control, fds[1]), 0);
+	client.fd = fds[0];
+	must_answer(&client, "{\"command\": \"link\"}\n",
+		    "{\"up\": true, \"loss\": 0, \"delay_us\": 0, \"seed\": 1}");
+	must_answer(&client, "{\"command\": \"link\", \"loss\": 7, \"delay_us\": 9}\n",
+		    "{\"up\": true, \"loss\": 7, \"delay_us\": 9, \"seed\": 1}");
+	/* What is not named stays. */
+	must_answer(&client, "{\"command\": \"link\", \"up\": false}\n",
+		    "{\"up\": false, \"loss\": 7, \"delay_us\": 9, \"seed\": 1}");
+	assert_false(fabric_link_up(pair->port_a));
+	must_refuse(&client, "{\"command\": \"link\", \"loss\": 1001}\n");
+	must_refuse(&client, "{\"command\": \"link\", \"loss\": -1}\n");
+	must_refuse(&client, "{\"command\": \"link\", \"delay_us\": 10000001}\n");
+	must_refuse(&client, "{\"command\": \"link\", \"seed\": 4294967296}\n");
+	must_refuse(&client, "{\"command\": \"link\", \"up\": 1}\n");
+	must_answer(&client, "{\"command\": \"link\"}\n",
+		    "{\"up\": false, \"loss\": 7, \"delay_us\": 9, \"seed\": 1}");
+	close(client.fd);
+	control_free(client.control);
+	knobs_free(client.knobs);
+	ev_loop_destroy(client.loop);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -156,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_down, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_loss, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_delay, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_command, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("fabric", tests, NULL, NULL);
