@@ -57,10 +57,22 @@ kernel_progress() {
 	printf '%d%%  %s' $((objects > 99 ? 99 : objects)) "$(last_line "$1")"
 }
 
+# irdma_alone PATCH: it changes nothing but the module that is built apart
+irdma_alone() {
+	! sed -n 's,^+++ b/,,p' "$1" | grep -qv '^drivers/infiniband/hw/irdma/'
+}
+
+# step_same_kernel FLAVOUR: what makes it another is in irdma
+step_same_kernel() {
+	step "kernel-$1" "kernel ($1)" "$(hash "$(stamp_of kernel-patched)")" last_line \
+		install -D -m 644 build/kernel/patched/arch/x86/boot/bzImage "build/kernel/$1/arch/x86/boot/bzImage"
+}
+
 # mutant-NAME: the patched kernel with kernel/mutants/NAME.patch
 step_mutant() {
 	local patch=kernel/mutants/${1#mutant-}.patch
 	step_kernel patched
+	! irdma_alone "$patch" || { step_same_kernel "$1" && return; }
 	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@$patch" "$(stamp_of kernel-patched)")" \
 		kernel_progress "${enter[@]}" -- kernel/mutate "$patch" build/kernel/patched-src \
 		build/kernel/patched "build/kernel/$1" "$jobs"
@@ -77,6 +89,7 @@ step_without() {
 		arguments=(--reverse)
 	fi
 	step_kernel patched
+	! irdma_alone "${patch[0]}" || { step_same_kernel "$1" && return; }
 	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${patch[0]}" "$(stamp_of kernel-patched)")" \
 		kernel_progress "${enter[@]}" -- kernel/mutate "${arguments[@]}" "${patch[0]}" \
 		build/kernel/patched-src build/kernel/patched "build/kernel/$1" "$jobs"
@@ -103,10 +116,19 @@ step_kernel() {
 
 # step_irdma FLAVOUR: the driver that Kconfig offers only with ice, and what stands in for that
 step_irdma() {
-	local tree=build/kernel/patched-src
-	[ "$1" != stock ] || tree=build/kernel/src
-	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "$(stamp_of "kernel-$1")")" last_line \
-		"${enter[@]}" -- lab/nic/irdma/ice-stand-in/build "$tree" "build/kernel/$1" "build/irdma/$1" "$jobs"
+	local tree=build/kernel/patched-src kernel=$1 patch=()
+	case $1 in
+	stock) tree=build/kernel/src ;;
+	mutant-*) kernel=patched patch=("kernel/mutants/${1#mutant-}.patch") ;;
+	without-*)
+		kernel=patched patch=("kernel/undo/${1#without-}.patch")
+		[ -e "${patch[0]}" ] || patch=(--reverse kernel/"$base"/"${1#without-}"-*.patch)
+		;;
+	esac
+	[ ${#patch[@]} -eq 0 ] || irdma_alone "${patch[-1]}" || patch=()
+	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "${patch[@]/#kernel/@kernel}" \
+		"$(stamp_of "kernel-$kernel")")" last_line "${enter[@]}" -- lab/nic/irdma/ice-stand-in/build \
+		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${patch[@]}"
 }
 
 # step_moving_exporter FLAVOUR: the exporter that moves, for tests; those made of the patched kernel take its own
