@@ -8,8 +8,6 @@
  * and the request take turns in them.
  */
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "race.h"
@@ -160,28 +158,7 @@ static void never_answered(void **state)
 	race_report(race, "no revoke was answered by the NIC");
 }
 
-/* By default devlink recovers a function once a minute only. */
-static int allow_recovery(void **state)
-{
-	struct race *race;
-	char command[160];
-	int ret = race_setup(state);
-
-	if (ret)
-		return ret;
-	race = *state;
-	race_watch_nic(race);
-	if (!race_faults(race))
-		return 0;
-	snprintf(command, sizeof(command), "devlink health set pci/%s reporter fw_fatal grace_period 0",
-		 race->nic);
-	ret = system(command);
-	if (ret)
-		print_error("# setup: \"%s\" failed\n", command);
-	return ret;
-}
-
-#define test_loss(test) cmocka_unit_test_setup_teardown(test, allow_recovery, race_teardown)
+#define test_loss(test) cmocka_unit_test_setup_teardown(test, race_setup_recovering, race_teardown)
 
 static const struct CMUnitTest slow_tests[] = { test_race(slow) };
 static const struct CMUnitTest refused_tests[] = { test_loss(refused) };

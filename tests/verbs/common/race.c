@@ -22,18 +22,14 @@
 
 /* ---- set up ---- */
 
-int race_setup(void **state)
+static int set_up(struct race *race)
 {
-	struct race *race = calloc(1, sizeof(*race));
 	void *witness;
 	int ret;
 
-	if (!race)
-		return -1;
 	/* Else the provider keeps what it has of a device that is gone. */
 	setenv("MLX5_DEVICE_FATAL_CLEANUP", "1", 1);
 	ret = fixture_setup((void **)&race->fixture);
-	*state = race;
 	if (ret)
 		return ret;
 	if (!race->fixture->lab) {
@@ -52,6 +48,21 @@ int race_setup(void **state)
 	return race->at_return ? ret : -1;
 }
 
+/* cmocka tears down only what was set up. */
+int race_setup(void **state)
+{
+	struct race *race = calloc(1, sizeof(*race));
+	int ret;
+
+	if (!race)
+		return -1;
+	ret = set_up(race);
+	*state = race;
+	if (ret)
+		race_teardown(state);
+	return ret;
+}
+
 int race_teardown(void **state)
 {
 	struct race *race = *state;
@@ -65,6 +76,33 @@ int race_teardown(void **state)
 	free(race->at_return);
 	free(race);
 	return fixture_teardown(&fixture);
+}
+
+static int allow_recovery(struct race *race)
+{
+	char command[160];
+	int ret;
+
+	race_watch_nic(race);
+	if (!race_faults(race))
+		return 0;
+	snprintf(command, sizeof(command), "devlink health set pci/%s reporter fw_fatal grace_period 0",
+		 race->nic);
+	ret = system(command);
+	if (ret)
+		print_error("# setup: \"%s\" failed\n", command);
+	return ret;
+}
+
+int race_setup_recovering(void **state)
+{
+	int ret = race_setup(state);
+
+	if (!ret && allow_recovery(*state)) {
+		race_teardown(state);
+		ret = -1;
+	}
+	return ret;
 }
 
 enum trigger race_trigger_of(unsigned int round)

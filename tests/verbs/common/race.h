@@ -53,6 +53,8 @@ struct race {
 /* cmocka's setup and teardown: *state is a struct race. */
 int race_setup(void **state);
 int race_teardown(void **state);
+/* The NIC is to be reset by its driver more often than devlink lets it by default, once a minute. */
+int race_setup_recovering(void **state);
 
 #define test_race(test) cmocka_unit_test_setup_teardown(test, race_setup, race_teardown)
 
