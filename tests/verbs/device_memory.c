@@ -7,12 +7,9 @@
  * A queue pair of irdma cannot leave the error state: there are new ones after each error.
  */
 #include <argp.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "device_memory.h"
@@ -68,6 +65,21 @@ static uint64_t invalidations(const struct lent *lent)
 
 /* ---- set-up ---- */
 
+static void release(struct lent *lent)
+{
+	if (lent->mr)
+		ibv_dereg_mr(lent->mr);
+	if (lent->pair.initiator.qp)
+		verbs_pair_destroy(&lent->pair);
+	if (lent->buffer.mr)
+		verbs_buffer_free(&lent->buffer);
+	device_memory_close(&lent->memory);
+	if (lent->peer.context)
+		verbs_peer_close(&lent->peer);
+	lab_control_close(lent->lab);
+	free(lent);
+}
+
 static int set_up(void **state)
 {
 	const struct verbs_peer_options options = peer_options();
@@ -76,6 +88,7 @@ static int set_up(void **state)
 
 	if (!lent)
 		return -1;
+	lent->memory.dmabuf = -1;
 	*state = lent;
 	ret = lab_control_open(&lent->lab, &test_error);
 	if (ret && !test_error.missing)
@@ -93,8 +106,10 @@ static int set_up(void **state)
 					       VERBS_ACCESS_ALL, &lent->mr, &test_error);
 	}
 out:
-	if (ret)
+	if (ret) {
 		print_error("# setup: %s\n", test_error.text);
+		release(lent);
+	}
 	return ret;
 }
 
@@ -105,16 +120,7 @@ static int tear_down(void **state)
 	uint64_t stale = level_is("unsupported") ? 0 : count(lent, "stale_keys");
 	uint64_t strays = count(lent, "dma.unmapped_accesses");
 
-	if (lent->mr)
-		ibv_dereg_mr(lent->mr);
-	if (lent->buffer.mr) {
-		verbs_pair_destroy(&lent->pair);
-		verbs_buffer_free(&lent->buffer);
-	}
-	device_memory_close(&lent->memory);
-	verbs_peer_close(&lent->peer);
-	lab_control_close(lent->lab);
-	free(lent);
+	release(lent);
 	if (stale || strays)
 		print_error("# %lu stale keys, %lu stray accesses\n", stale, strays);
 	return stale || strays ? -1 : 0;
@@ -323,70 +329,97 @@ static void again_and_again(void **state)
 	}
 }
 
-/* ---- the exporter as another process ---- */
+/* ---- at the same time ---- */
 
-struct exporter {
-	pid_t pid;
-	int socket, dmabuf;
+struct other_thread {
+	pthread_t thread;
+	pthread_barrier_t start;
+	struct device_memory *memory;
+	int close_this; /* -1: frees the memory instead */
 };
 
-static void run_exporter(int socket)
+static void *run_other_thread(void *opaque)
 {
-	union {
-		struct cmsghdr align;
-		char buffer[CMSG_SPACE(sizeof(int))];
-	} control = { .align = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-				 .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec part = { .iov_base = "", .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.buffer,
-				  .msg_controllen = sizeof(control.buffer) };
-	struct device_memory memory;
+	struct other_thread *other = opaque;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (device_memory_open(&memory, importer_name, SIZE, &test_error)) {
-		fprintf(stderr, "# exporter: %s\n", test_error.text);
-		_exit(1);
+	pthread_barrier_wait(&other->start);
+	if (other->close_this >= 0)
+		close(other->close_this);
+	else if (device_memory_free(other->memory, &test_error))
+		return other;
+	return NULL;
+}
+
+static void start_other_thread(struct other_thread *other, struct device_memory *memory, int fd)
+{
+	other->memory = memory;
+	other->close_this = fd;
+	assert_int_equal(pthread_barrier_init(&other->start, NULL, 2), 0);
+	assert_int_equal(pthread_create(&other->thread, NULL, run_other_thread, other), 0);
+	pthread_barrier_wait(&other->start);
+}
+
+static void join_other_thread(struct other_thread *other)
+{
+	void *failed;
+
+	assert_int_equal(pthread_join(other->thread, &failed), 0);
+	assert_null(failed);
+	pthread_barrier_destroy(&other->start);
+}
+
+static void lend_unregistered(struct lent *lent)
+{
+	dereg(lent);
+	device_memory_close(&lent->memory);
+	must(device_memory_open(&lent->memory, importer_name, SIZE, &test_error));
+}
+
+/* It is refused, or dies. */
+static void registration_races_with_freeing(void **state)
+{
+	struct lent *lent = *state;
+	unsigned int refused = 0;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct other_thread other;
+		int ret;
+
+		lend_unregistered(lent);
+		start_other_thread(&other, &lent->memory, -1);
+		ret = verbs_reg_dmabuf(&lent->peer, lent->memory.dmabuf, 0, SIZE, 0,
+				       VERBS_ACCESS_ALL, &lent->mr, &test_error);
+		join_other_thread(&other);
+		if (ret) {
+			assert_int_equal(ret, -ENODEV);
+			lent->mr = NULL;
+			refused++;
+			continue;
+		}
+		must_be_dead(lent);
 	}
-	memcpy(CMSG_DATA(&control.align), &memory.dmabuf, sizeof(int));
-	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
-		_exit(1);
-	for (;;)
-		pause();
+	print_message("# refused: %u of %u\n", refused, ROUNDS);
 }
 
-static void start_exporter(struct exporter *exporter)
+/* Two dma-bufs of the same memory: one is released while both are taken back. */
+static void closing_races_with_freeing(void **state)
 {
-	union {
-		struct cmsghdr align;
-		char buffer[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec part = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.buffer,
-				  .msg_controllen = sizeof(control.buffer) };
-	int pair[2];
+	struct lent *lent = *state;
 
-	must_sys(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	exporter->pid = must_sys(fork());
-	if (!exporter->pid) {
-		close(pair[0]);
-		run_exporter(pair[1]);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct other_thread other;
+		int second;
+
+		lend_again(lent);
+		second = must(device_memory_export(&lent->memory, &test_error));
+		start_other_thread(&other, &lent->memory, second);
+		must(device_memory_free(&lent->memory, &test_error));
+		join_other_thread(&other);
+		must_be_dead(lent);
 	}
-	close(pair[1]);
-	exporter->socket = pair[0];
-	assert_int_equal(recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC), 1);
-	assert_non_null(CMSG_FIRSTHDR(&message));
-	memcpy(&exporter->dmabuf, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
 }
 
-static void kill_exporter(struct exporter *exporter)
-{
-	int status;
-
-	must_sys(kill(exporter->pid, SIGKILL));
-	must_sys(waitpid(exporter->pid, &status, 0));
-	close(exporter->socket);
-}
+/* ---- with its process, and with its driver ---- */
 
 static void must_move_bytes(struct lent *lent, uint32_t seed)
 {
@@ -405,19 +438,19 @@ static void must_move_bytes(struct lent *lent, uint32_t seed)
 static void dies_with_the_process(void **state)
 {
 	struct lent *lent = *state;
-	struct exporter exporter;
+	struct device_memory_owner owner;
 	uint64_t before;
 
 	device_memory_close(&lent->memory);
 	dereg(lent);
-	start_exporter(&exporter);
-	must(verbs_reg_dmabuf(&lent->peer, exporter.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL, &lent->mr,
+	must(device_memory_owner_start(&owner, importer_name, SIZE, &test_error));
+	must(verbs_reg_dmabuf(&lent->peer, owner.dmabuf, 0, SIZE, 0, VERBS_ACCESS_ALL, &lent->mr,
 			      &test_error));
 	must_move_bytes(lent, 5);
 	before = invalidations(lent);
-	kill_exporter(&exporter);
+	must(device_memory_owner_kill(&owner, &test_error));
 	must_die(lent, before);
-	close(exporter.dmabuf);
+	close(owner.dmabuf);
 }
 
 static void dies_with_the_driver(void **state)
@@ -451,14 +484,27 @@ static void dies_with_the_driver(void **state)
 
 /* ---- an importer that cannot let go ---- */
 
+/* An MR that should not be is taken away at once: the end of the memory would wait for it. */
+static void must_be_refused(struct lent *lent)
+{
+	struct ibv_mr *mr = ibv_reg_dmabuf_mr(lent->peer.pd, 0, SIZE, 0, lent->memory.dmabuf,
+					      IBV_ACCESS_LOCAL_WRITE);
+	int errnum = errno;
+
+	if (mr) {
+		ibv_dereg_mr(mr);
+		fail_msg("an importer that cannot let go got the memory");
+	}
+	assert_int_equal(errnum, EOPNOTSUPP);
+}
+
 static void refused(void **state)
 {
 	struct lent *lent = *state;
 	uint64_t before = count(lent, "commands");
 	struct ibv_mr *mr;
 
-	must_fail_errno(ibv_reg_dmabuf_mr(lent->peer.pd, 0, SIZE, 0, lent->memory.dmabuf,
-					  IBV_ACCESS_LOCAL_WRITE), EOPNOTSUPP);
+	must_be_refused(lent);
 	assert_int_equal(count(lent, "commands"), before);
 	/* Else "nothing was counted" would prove nothing. */
 	mr = ibv_reg_mr(lent->peer.pd, lent->seen, SIZE, IBV_ACCESS_LOCAL_WRITE);
@@ -475,8 +521,7 @@ static void refused_when_freed(void **state)
 	uint64_t before = count(lent, "commands");
 
 	must(device_memory_free(&lent->memory, &test_error));
-	must_fail_errno(ibv_reg_dmabuf_mr(lent->peer.pd, 0, SIZE, 0, lent->memory.dmabuf,
-					  IBV_ACCESS_LOCAL_WRITE), EOPNOTSUPP);
+	must_be_refused(lent);
 	assert_int_equal(count(lent, "commands"), before);
 }
 
@@ -492,6 +537,8 @@ static const struct CMUnitTest tests_of_letting_go[] = {
 	test_lent(no_registration_after_it),
 	test_lent(other_memory_goes_on),
 	test_lent(again_and_again),
+	test_lent(registration_races_with_freeing),
+	test_lent(closing_races_with_freeing),
 	test_lent(dies_with_the_process),
 	test_lent(dies_with_the_driver),
 };
