@@ -2,7 +2,7 @@
 # One result file out of a list of those of several programs, which may be empty.
 # Of a figure that was measured twice, the one with more samples counts, or the later.
 {
-	schema: 1,
+	schema: 2,
 	environment: (map(.environment) | add // {lab: true}),
 	counters: (map(.counters | to_entries) | add // []
 		| group_by(.key)

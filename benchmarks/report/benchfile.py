@@ -3,7 +3,10 @@
 
 import json
 
-SCHEMA = 1
+SCHEMA = 2
+# The first has latencies only.
+UNDERSTOOD = (1, 2)
+BANDWIDTH = "MiB/s"
 QUANTILES = ("min", "p50", "p99", "p999", "max")
 
 
@@ -34,7 +37,23 @@ def check_histogram(histogram, samples, fail):
         fail(f"the histogram counts {total} samples, the figure {samples}")
 
 
-def check_figure(figure, fail):
+def check_quantiles(figure, fail):
+    for key in QUANTILES:
+        if not is_number(figure.get(key)):
+            fail(f"{key} is {figure.get(key)!r}, not a number")
+    values = [figure[key] for key in QUANTILES]
+    if values != sorted(values):
+        fail("min, p50, p99, p999 and max do not ascend")
+    check_histogram(figure.get("histogram", []), figure["samples"], fail)
+
+
+def check_bandwidth(figure, fail):
+    for key in ("average", "peak"):
+        if not is_number(figure.get(key)) or figure[key] <= 0:
+            fail(f"{key} is {figure.get(key)!r}, not a number above 0")
+
+
+def check_figure(figure, schema, fail):
     if not isinstance(figure, dict):
         fail("it is no object")
     if not isinstance(figure.get("name"), str) or not figure["name"]:
@@ -46,18 +65,14 @@ def check_figure(figure, fail):
     for key, value in params.items():
         if not isinstance(value, (str, int, float, bool)):
             fail(f"{name}: param {key} is neither text nor number")
-    if figure.get("unit") != "ns":
-        fail(f"{name}: unit is {figure.get('unit')!r}, not \"ns\"")
+    units = {"ns": check_quantiles}
+    if schema > 1:
+        units[BANDWIDTH] = check_bandwidth
+    if figure.get("unit") not in units:
+        fail(f"{name}: unit is {figure.get('unit')!r}, not {' or '.join(units)}")
     if not is_whole(figure.get("samples")) or figure["samples"] < 1:
         fail(f"{name}: samples is {figure.get('samples')!r}, not a whole number above 0")
-    for key in QUANTILES:
-        if not is_number(figure.get(key)):
-            fail(f"{name}: {key} is {figure.get(key)!r}, not a number")
-    values = [figure[key] for key in QUANTILES]
-    if values != sorted(values):
-        fail(f"{name}: min, p50, p99, p999 and max do not ascend")
-    check_histogram(figure.get("histogram", []), figure["samples"],
-                    lambda why: fail(f"{name}: {why}"))
+    units[figure["unit"]](figure, lambda why: fail(f"{name}: {why}"))
 
 
 def check_counters(counters, fail):
@@ -92,8 +107,8 @@ def check(data, path):
 
     if not isinstance(data, dict):
         fail("it holds no object")
-    if data.get("schema") != SCHEMA:
-        fail(f"schema is {data.get('schema')!r}, and only {SCHEMA} is understood")
+    if data.get("schema") not in UNDERSTOOD:
+        fail(f"schema is {data.get('schema')!r}, and only {UNDERSTOOD} are understood")
     environment = data.get("environment")
     if not isinstance(environment, dict):
         fail("it has no environment")
@@ -103,7 +118,7 @@ def check(data, path):
     if not isinstance(data.get("figures"), list):
         fail("it has no list of figures")
     for index, figure in enumerate(data["figures"]):
-        check_figure(figure, lambda why, index=index: fail(f"figures[{index}]: {why}"))
+        check_figure(figure, data["schema"], lambda why, index=index: fail(f"figures[{index}]: {why}"))
     if not isinstance(data.get("counters"), dict):
         fail("it has no counters")
     check_counters(data["counters"], fail)

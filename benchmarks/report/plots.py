@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot, ticker  # noqa: E402 (the backend is chosen before)
 
+import traffic  # noqa: E402
 from tables import BACKGROUND, SAMPLES_FOR, TITLES, size_text  # noqa: E402
 
 # Okabe and Ito's colours: told apart by every kind of eye.
@@ -223,6 +224,22 @@ def plot_work(data, folder):
     return save(figure, folder, "work.png")
 
 
+def plot_traffic(data, folder):
+    """One bar for each program: its figure with a BAR over that with host memory."""
+    ratios = traffic.ratios(data["figures"])
+    if not ratios:
+        return None
+    figure, axes = new_plot("perftest: a BAR beside host memory",
+                            "bandwidth (_bw): more is better; latency (_lat): less is better",
+                            data["environment"]["lab"], "", "BAR / host memory")
+    colours = [COLOURS[0] if name.endswith("_bw") else COLOURS[1] for name, _ in ratios]
+    bars = axes.bar([name for name, _ in ratios], [value for _, value in ratios], width=0.5,
+                    color=colours)
+    axes.bar_label(bars, fmt="%.2f")
+    axes.axhline(1, color="#888888", linewidth=0.8)
+    return save(figure, folder, "traffic.png")
+
+
 def plot_all(data, base, folder):
     """Writes the plots that the figures allow; (file, caption) of each."""
     plots = (
@@ -234,5 +251,6 @@ def plot_all(data, base, folder):
          "Revoke against the number of MRs on the dma-buf."),
         (plot_distribution(data, folder), "How many samples took longer than a given time."),
         (plot_work(data, folder), "The NIC's own counters around one revoke."),
+        (plot_traffic(data, folder), "Bandwidth and latency with a BAR, over host memory."),
     )
     return [(name, caption) for name, caption in plots if name]

@@ -11,9 +11,12 @@ sys.dont_write_bytecode = True  # the source folder may belong to somebody else
 import benchfile  # noqa: E402
 import nics  # noqa: E402
 import tables  # noqa: E402
+import traffic  # noqa: E402
 
 LAB_NOTE = ("Lab figures: the NIC is emulated. Ratios and counts carry over to silicon, "
             "microseconds do not.")
+TRAFFIC_NOTE = ("perftest's ratios are the exception: the emulated NIC copies between two pieces of the "
+                "same RAM, whichever is called BAR. They show that it works, not what a BAR costs.")
 QUANTILE_NOTE = ("99% is given from 100 samples on, 99.9% from 1,000 on: with fewer they are the "
                  "maximum.")
 TITLE = "VFIO dma-buf MRs: registration, fault and revoke"
@@ -37,7 +40,7 @@ def counter_sections(data):
 
 def compare_sections(data, stock):
     result = []
-    for title, figures in tables.sections(data["figures"]):
+    for title, figures in tables.sections(traffic.without_traffic(data["figures"])):
         header, rows = tables.compare_table(figures, stock["figures"])
         result.append((f"{title[0].lower()}{title[1:]}", header, rows))
     stock_counts = counter_lists(stock)
@@ -60,8 +63,9 @@ def device_sections(environment):
 
 def all_tables(data, stock, beside):
     result = device_sections(data["environment"]) + nics.sections([data] + beside)
-    for title, figures in tables.sections(data["figures"]):
+    for title, figures in tables.sections(traffic.without_traffic(data["figures"])):
         result.append((title, *tables.figure_table(figures)))
+    result += traffic.sections(data["figures"])
     result += counter_sections(data)
     if stock:
         result += compare_sections(data, stock)
@@ -113,6 +117,8 @@ def run(arguments, out):
     beside = [benchfile.load(path) for path in arguments.beside]
     all_of_them = all_tables(data, stock, beside)
     notes = [LAB_NOTE] if data["environment"]["lab"] else []
+    if notes and any(map(traffic.is_traffic, data["figures"])):
+        notes.append(TRAFFIC_NOTE)
     if any(figure["samples"] < 1000 for figure in data["figures"]):
         notes.append(QUANTILE_NOTE)
     for title, header, rows in all_of_them:

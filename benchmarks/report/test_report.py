@@ -18,12 +18,25 @@ import benchfile  # noqa: E402
 import nics  # noqa: E402
 import report  # noqa: E402
 import tables  # noqa: E402
+import traffic  # noqa: E402
 
 
 def figure(name, params, p50, samples=1000):
     return {"name": name, "params": params, "unit": "ns", "samples": samples, "min": p50 // 2,
             "p50": p50, "p99": p50 * 2, "p999": p50 * 3, "max": p50 * 4,
             "histogram": [[p50, samples // 2], [p50 * 4, samples - samples // 2]]}
+
+
+def traffic_figures():
+    figures = []
+    for memory, scale in (("host", 4), ("BAR", 1)):
+        params = {"memory": memory, "size": 65536}
+        figures.append(figure("traffic_latency", {"program": "ib_read_lat", **params},
+                              10000 // scale, 200))
+        figures.append({"name": "traffic_bandwidth", "params": {"program": "ib_write_bw", **params},
+                        "unit": "MiB/s", "samples": 100, "average": 50.0 * scale,
+                        "peak": 51.0 * scale})
+    return figures[::-1]
 
 
 def sample_file(scale=1):
@@ -62,7 +75,7 @@ class Refusal(unittest.TestCase):
                      "environment.devices")
 
     def test_schema(self):
-        self.refused(lambda data: data.update(schema=2), "schema is 2")
+        self.refused(lambda data: data.update(schema=3), "schema is 3")
         self.refused(lambda data: data.pop("schema") and None, "schema is None")
         self.refused(lambda data: [1], "no object")
 
@@ -82,6 +95,17 @@ class Refusal(unittest.TestCase):
         self.refused(lambda data: data["figures"][0].update(samples=True), "samples")
         self.refused(lambda data: data["figures"][0].update(p99="1"), "p99")
         self.refused(lambda data: data["figures"][0].update(p50=10**9), "ascend")
+
+    def test_bandwidth(self):
+        data = sample_file()
+        data["figures"] += traffic_figures()
+        self.refused(lambda _: data, "unit is 'MiB/s'")
+        data["schema"] = 2
+        benchfile.check(data, "bench.json")
+        for key, value in (("average", 0), ("peak", "1"), ("average", None), ("samples", 0)):
+            wrong = copy.deepcopy(data)
+            wrong["figures"][-2][key] = value
+            self.refused(lambda _, wrong=wrong: wrong, key)
 
     def test_histogram(self):
         self.refused(lambda data: data["figures"][0].update(histogram=5), "histogram")
@@ -172,6 +196,20 @@ class Tables(unittest.TestCase):
             self.assertEqual([entry["p50"] for entry in merged["figures"]], [20])
 
 
+class Traffic(unittest.TestCase):
+    def test_ratios(self):
+        (_, header, rows), = traffic.sections(traffic_figures())
+        self.assertEqual(header[-3:], ["host memory", "BAR", "BAR / host"])
+        self.assertEqual([[row[0], row[2], row[-1]] for row in rows],
+                         [["ib_write_bw", "average [MiB/s]", "0.25"],
+                          ["ib_read_lat", "median [us]", "4.00"],
+                          ["ib_read_lat", "99% [us]", "4.00"]])
+
+    def test_one_memory_alone_is_no_row(self):
+        figures = [entry for entry in traffic_figures() if entry["params"]["memory"] == "BAR"]
+        self.assertEqual(traffic.sections(figures), [])
+
+
 @unittest.skipUnless(shutil.which("jq"), "jq is not installed")
 class GuestMerge(unittest.TestCase):
     """merge.jq does in the guest, where Python starts slowly, what benchfile.merge() does here."""
@@ -223,6 +261,16 @@ class Run(unittest.TestCase):
             self.assertIn("microseconds do not", text)
             self.assertIn("microseconds do not", html)
             self.assertIn("Patched against stock kernel", text)
+
+    def test_traffic_has_a_table_and_a_plot(self):
+        data = sample_file()
+        data["schema"] = 2
+        data["figures"] += traffic_figures()
+        with tempfile.TemporaryDirectory() as folder:
+            text = self.run_report(folder, data, sample_file(2))
+            self.assertRegex(text, r"ib_write_bw +64K +average \[MiB/s\] +100 +200.0 +50.0 +0.25")
+            self.assertIn("not what a BAR costs", text)
+            self.assertTrue(os.path.exists(os.path.join(folder, "traffic.png")))
 
     def test_devices_have_a_table(self):
         data = sample_file()

@@ -25,6 +25,7 @@ run_bench() {
 	[ "$compare" = 0 ] || flavours+=(stock)
 	prepare "${flavours[@]}"
 	step_irdma patched
+	step_perftest
 	measure patched .
 	for beside in irdma efa; do
 		measure patched "$beside" "$beside"
