@@ -174,6 +174,52 @@ static void firmware_dies(void **state)
 	race_report(race, "the firmware died while the NIC held a revoke");
 }
 
+static void set_present(struct race *race, bool present)
+{
+	must(lab_control_request(race->fixture->lab, json_pack("{s:s, s:b}", "command", "plug", "present",
+							       present), NULL, &test_error));
+}
+
+/*
+ * Pulled out without a word: all reads are ones, nothing is answered. Then the function is removed, as a
+ * hotplug slot would have it, put back, and found.
+ */
+static void pulled_out(void **state)
+{
+	struct race *race = *state;
+	struct fixture *fixture = race->fixture;
+
+	if (!race_faults(race)) {
+		print_message("# the model of this NIC cannot be pulled out\n");
+		return;
+	}
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		struct departure departure = { .loss = LOSS_REMOVE };
+
+		must_write_through(fixture, i);
+		race_watch_nic(race);
+		snprintf(departure.bdf, sizeof(departure.bdf), "%s", race->nic);
+		must(knob_set(fixture->lab, race->invalidation, KNOB_HOLD, 1, 0, &test_error));
+		race_revoke(race, race_trigger_of(i));
+		must(knob_wait_held(fixture->lab, race->invalidation, &test_error));
+		set_present(race, false);
+		race_revoke_join(race, RACE_UNANSWERED_NS);
+		race_must_be_sealed(race, false);
+		race_call(&departure.call, leave, &departure);
+		race_call_join(&departure.call, "the removal of the function");
+		test_error = departure.call.err;
+		must(departure.call.result);
+		race_must_be_sealed(race, false);
+		must(knob_release(fixture->lab, race->invalidation, &test_error));
+		fixture_close_nic(fixture);
+		must(trigger_undo(fixture, race->trigger));
+		set_present(race, true);
+		come_back(&departure);
+		serve_again(race, i);
+	}
+	race_report(race, "the NIC was pulled out while it held a revoke");
+}
+
 static int set_up(void **state)
 {
 	if (driver_may_unbind(&test_error)) {
@@ -191,6 +237,7 @@ static const struct CMUnitTest tests[] = {
 	test(function_is_removed),
 	test(dead_function_is_removed),
 	test(firmware_dies),
+	test(pulled_out),
 };
 
 TEST_MAIN("the NIC goes while it is asked to let go of memory; -n gives the rounds",

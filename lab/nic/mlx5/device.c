@@ -302,6 +302,17 @@ static json_t *control_fatal(void *opaque, const json_t *request)
 	return json_object();
 }
 
+static json_t *control_present(void *opaque, const json_t *request)
+{
+	json_t *present = json_object_get(request, "present");
+	struct mlx5_device *dev = opaque;
+
+	if (!json_is_boolean(present))
+		return control_error("\"plug\" needs \"present\": true or false");
+	pci_device_set_present(dev->pci, json_is_true(present));
+	return json_object();
+}
+
 void mlx5_device_control(struct mlx5_device *dev, struct control *control)
 {
 	dev->control = control;
@@ -312,4 +323,7 @@ void mlx5_device_control(struct mlx5_device *dev, struct control *control)
 	control_add_command(control, "fatal",
 			    "{\"syndrome\": N}: the firmware dies and asks for a reset",
 			    control_fatal, dev);
+	control_add_command(control, "plug",
+			    "{\"present\": B}: the function is pulled out, or put back",
+			    control_present, dev);
 }

@@ -308,6 +308,26 @@ static void unmap_comes_between_slices(void **state)
 	assert_int_equal(fixture_count(fix, "dma.unmapped_accesses"), 1);
 }
 
+static void pulled_out_and_put_back(void **state)
+{
+	struct fixture *fix = *state;
+	uint32_t id = host_read_value(&fix->host, CONFIG, PCI_VENDOR_ID, 4);
+	uint64_t resets = fixture_count(fix, "resets");
+
+	fixture_bus_master(fix, 1);
+	pci_device_set_present(fix->pci, false);
+	assert_int_equal(host_read_value(&fix->host, CONFIG, PCI_VENDOR_ID, 4), 0xffffffff);
+	assert_int_equal(host_read_value(&fix->host, 0, COPY_STATUS, 4), 0xffffffff);
+	/* A write does not make it a bus master either. */
+	fixture_bus_master(fix, 1);
+	pci_device_set_present(fix->pci, true);
+	assert_int_equal(host_read_value(&fix->host, CONFIG, PCI_VENDOR_ID, 4), id);
+	assert_int_equal(host_read_value(&fix->host, CONFIG, PCI_COMMAND, 2), 0);
+	assert_int_equal(fixture_count(fix, "resets"), resets + 2);
+	fixture_copy_start(fix, 0, PAGE, 100, 2);
+	assert_int_equal(fixture_copy_status(fix), EPERM);
+}
+
 static void function_level_reset(void **state)
 {
 	struct fixture *fix = *state;
@@ -451,6 +471,7 @@ int main(void)
 		TEST(memory_is_mapped_and_unmapped),
 		TEST(copies_and_interrupts),
 		TEST(unmap_comes_between_slices),
+		TEST(pulled_out_and_put_back),
 		TEST(function_level_reset),
 		TEST(next_host_finds_a_clean_function),
 		TEST(listens_for_one_host_at_a_time),

@@ -178,7 +178,7 @@ void pci_device_interrupt(struct pci_device *pci, unsigned int vector)
 	if (vector >= pci->config.msix_vectors || pci->vectors[vector] < 0)
 		return;
 	/* The message would be a memory write of this function. */
-	if (!config_space_bus_master(&pci->registers))
+	if (pci->absent || !config_space_bus_master(&pci->registers))
 		return;
 	++*pci->interrupts;
 	/* Fails only when the count is full, and then the interrupt is pending anyway. */
@@ -214,6 +214,14 @@ void pci_device_finish_reset(struct pci_device *pci)
 {
 	if (pci->reset_pending)
 		pci_device_do_reset(pci);
+}
+
+void pci_device_set_present(struct pci_device *pci, bool present)
+{
+	if (pci->absent == !present)
+		return;
+	pci->absent = !present;
+	pci_device_do_reset(pci);
 }
 
 static bool in_msix_structures(const struct pci_device *pci, unsigned int bar, uint64_t offset)
@@ -252,6 +260,10 @@ int pci_device_region_read(struct pci_device *pci, uint32_t region, uint64_t off
 
 	if (!pci_device_region_size(pci, region, &size) || offset > size || len > size - offset)
 		return -EINVAL;
+	if (pci->absent) {
+		memset(data, 0xff, len);
+		return 0;
+	}
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
 		config_space_read(&pci->registers, offset, data, len);
 		return 0;
@@ -283,6 +295,8 @@ int pci_device_region_write(struct pci_device *pci, uint32_t region, uint64_t of
 
 	if (!pci_device_region_size(pci, region, &size) || offset > size || len > size - offset)
 		return -EINVAL;
+	if (pci->absent)
+		return 0;
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (config_space_write(&pci->registers, offset, data, len) == CONFIG_EFFECT_FLR)
 			pci_device_do_reset(pci);

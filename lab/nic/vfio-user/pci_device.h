@@ -62,6 +62,11 @@ void *pci_device_bar_memory(struct pci_device *pci, unsigned int bar);
 void pci_device_set_patience(struct pci_device *pci, int milliseconds);
 struct dma_space *pci_device_dma(struct pci_device *pci);
 struct ev_loop *pci_device_loop(struct pci_device *pci);
+/*
+ * Takes the function out of the machine without a word, or puts it back as it comes up: one that is
+ * absent reads as all ones, takes no write, and reaches nothing.
+ */
+void pci_device_set_present(struct pci_device *pci, bool present);
 /* Raises an MSI-X vector; nothing happens while it, or bus mastering, is not enabled. */
 void pci_device_interrupt(struct pci_device *pci, unsigned int vector);
 /* work() has something to do: it is called from the loop until it returns false. */

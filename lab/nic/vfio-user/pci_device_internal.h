@@ -23,6 +23,7 @@ struct pci_device {
 	struct unix_listener *listener;
 	struct vfu_server *server; /* NULL: no host */
 	bool keep;
+	bool absent;
 	void (*gone)(void *opaque); /* NULL: the loop is broken */
 	void *gone_opaque;
 	FILE *log;
