@@ -277,7 +277,7 @@ static void do_map(struct worker *worker)
 
 static void do_touch(struct worker *worker)
 {
-	size_t pages = worker->map_length / PAGE;
+	size_t pages = worker->map_length / PAGE, before;
 	void *moved;
 
 	if (!worker->map)
@@ -289,10 +289,17 @@ static void do_touch(struct worker *worker)
 		unmap(worker);
 		break;
 	case 1:
-		/* A hole in it, and the rest a little later. */
-		munmap((void *)(worker->map + pages / 2 * WORDS), PAGE);
-		EXPECT(TOUCH, pages > 1 ? guarded_write(worker->map, 1) : 0, EFAULT);
-		unmap(worker);
+		/* A hole in it, and the rest a little later. What is in the hole by then is another's. */
+		before = pages / 2 * PAGE;
+		munmap((char *)worker->map + before, PAGE);
+		if (before) {
+			EXPECT(TOUCH, guarded_write(worker->map, 1), EFAULT);
+			munmap((void *)worker->map, before);
+		}
+		if (before + PAGE < worker->map_length)
+			munmap((char *)worker->map + before + PAGE,
+			       worker->map_length - before - PAGE);
+		worker->map = NULL;
 		break;
 	case 2:
 		moved = mmap(NULL, worker->map_length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
