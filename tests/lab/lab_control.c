@@ -211,6 +211,14 @@ int lab_set_link(struct lab_control *control, json_t *how, struct error *err)
 	return lab_control_request(control, how, NULL, err);
 }
 
+void lab_mend_link(struct lab_control *control)
+{
+	struct error ignored;
+
+	lab_set_link(control, json_pack("{s:b, s:i, s:i}", "up", 1, "loss", 0, "delay_us", 0),
+		     &ignored);
+}
+
 int lab_control_wait(struct lab_control *control, const char *name, uint64_t at_least,
 		     unsigned int timeout_ms, struct error *err)
 {

@@ -31,6 +31,8 @@ int lab_control_counter(struct lab_control *control, const char *name, uint64_t 
  * or "seed" (lab/nic/README.md), and taken. -ENODEV, and err says that something is missing, on metal.
  */
 int lab_set_link(struct lab_control *control, json_t *how, struct error *err);
+/* As it is at first; nothing on metal. For what comes after a test, however that ended. */
+void lab_mend_link(struct lab_control *control);
 /* Returns when the counter is at_least that much: -ETIMEDOUT after timeout_ms. */
 int lab_control_wait(struct lab_control *control, const char *name, uint64_t at_least,
 		     unsigned int timeout_ms, struct error *err);

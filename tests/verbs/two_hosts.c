@@ -45,6 +45,7 @@ static int tear_down(void **state)
 {
 	struct two_hosts *hosts = *state;
 
+	lab_mend_link(hosts->fixture->lab);
 	remote_stop(&hosts->remote);
 	fixture_teardown((void **)&hosts->fixture);
 	free(hosts);

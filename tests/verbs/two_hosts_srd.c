@@ -66,6 +66,8 @@ static int tear_down(void **state)
 {
 	struct two_hosts *hosts = *state;
 
+	if (hosts->exporter)
+		lab_mend_link(hosts->exporter->lab);
 	remote_stop(&hosts->remote);
 	if (hosts->mr)
 		ibv_dereg_mr(hosts->mr);
