@@ -447,19 +447,21 @@ struct lost_window {
 	u64 start, end;
 };
 
+/* A page is reached as far as the region goes: a large one may have somebody else's memory in its rest. */
 static bool points_into(const struct stag *stag, const struct lost_window *window)
 {
-	u64 page;
+	u64 before = stag->va & (page_bytes(stag) - 1), page;
 
 	if (!stag->valid || stag->is_window || stag->whole || stag->lowest >= window->end ||
 	    stag->end <= window->start)
 		return false;
-	if (stag->level == LIST_NONE)
-		return true;
-	for (u64 i = 0; i < page_count(stag); i++)
-		if (!page_address(stag, i, &page) && page < window->end &&
-		    page + page_bytes(stag) > window->start)
+	for (u64 i = 0; i < page_count(stag); i++) {
+		u64 end = MIN(page_bytes(stag), before + stag->length - i * page_bytes(stag));
+
+		if (!page_address(stag, i, &page) && page + (i ? 0 : before) < window->end &&
+		    page + end > window->start)
 			return true;
+	}
 	return false;
 }
 
