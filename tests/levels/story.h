@@ -23,6 +23,7 @@ struct story {
 	struct ibv_mr *mr;
 	uint32_t seed;		/* of the pattern that arrived last; 0: none */
 	bool memory_is_off;
+	bool is_unsafe;		/* the NIC writes where it may not: the next page is anybody's */
 };
 
 /* Ends the running test if it cannot. nic: how the name of the RDMA device's driver begins. */
