@@ -83,15 +83,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	host_free(fixture->host);
-	g_free(fixture);
-	return 0;
-}
-
 /* Bit by bit, so that it is not the model's own. */
 static u16 crc(const u8 *data, u32 len)
 {
@@ -416,7 +407,7 @@ static void held_command_lets_others_go(void **state)
 	ring(fixture);
 	assert_int_equal(completion(fixture)->acq_common_descriptor.command, 2);
 	assert_null(completion(fixture));
-	assert_int_equal(knobs_release(fixture->host->knobs, "ALLOC_PD", 1), 1);
+	assert_int_equal(host_release(fixture->host, "ALLOC_PD", 1), 1);
 	assert_int_equal(completion(fixture)->acq_common_descriptor.command, 1);
 }
 
@@ -448,11 +439,11 @@ static void other_knobs(void **state)
 	put(fixture, ID, EFA_ADMIN_ALLOC_PD, NULL, 0);
 	ring(fixture);
 	efa_device_reset(fixture->host->dev);
-	assert_int_equal(knobs_release(fixture->host->knobs, NULL, 10), 0);
+	assert_int_equal(host_release(fixture->host, NULL, 10), 0);
 	assert_null(completion(fixture));
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 
 int main(void)
 {

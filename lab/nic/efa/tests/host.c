@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "host.h"
 
-#include <linux/vfio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-#include "../../vfio-user/pci_device_internal.h"
-
-u8 *host_alloc(struct host *host, size_t len)
-{
-	u8 *address = host->memory + host->used;
-
-	host->used += (len + HOST_PAGE - 1) & ~(u64)(HOST_PAGE - 1);
-	assert_true(host->used <= HOST_MEMORY);
-	return address;
-}
-
-u64 host_iova(const struct host *host, const void *address)
-{
-	return HOST_IOVA + (u64)((const u8 *)address - host->memory);
-}
 
 void host_write32(struct host *host, enum efa_bar bar, u64 offset, u32 value)
 {
@@ -65,27 +45,6 @@ u16 host_new_ah(struct host *host, u16 pd, const u8 address[16])
 	return out.resp.ah;
 }
 
-/* Bus mastering, and eventfds for the vectors, as a driver and QEMU would set them up. */
-static void enable_interrupts(struct host *host)
-{
-	const u8 command[2] = {0x06, 0};
-
-	assert_int_equal(pci_device_region_write(host->dev->pci, VFIO_PCI_CONFIG_REGION_INDEX, 4,
-						 command, sizeof(command)),
-			 0);
-	for (u32 i = 0; i < G_N_ELEMENTS(host->vectors); i++) {
-		host->vectors[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		host->dev->pci->vectors[i] = host->vectors[i];
-	}
-}
-
-u64 host_interrupts(struct host *host, u32 vector)
-{
-	u64 count;
-
-	return read(host->vectors[vector], &count, sizeof(count)) == sizeof(count) ? count : 0;
-}
-
 static void new_eq(struct host *host)
 {
 	struct efa_admin_create_eq_cmd in = {
@@ -122,28 +81,19 @@ static u16 new_uar(struct host *host)
 
 static struct host *new_host(struct host *first)
 {
-	const struct efa_options options = {
+	struct host *host = g_new0(struct host, 1);
+	struct efa_options options = {
 		.guid = 0x0200000000000200ull + !!first,
 		.api_version = 3,
-		.fabric = first ? first->fabric : fabric_new(),
 	};
-	struct host *host = g_new0(struct host, 1);
 
-	host->fd = memfd_create("host", MFD_CLOEXEC);
-	assert_true(host->fd >= 0 && !ftruncate(host->fd, HOST_MEMORY));
-	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host->fd, 0);
-	assert_true(host->memory != MAP_FAILED);
-	host->first = first;
-	host->fabric = options.fabric;
-	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
-	host->counters = counters_new();
-	host->knobs = knobs_new();
-	host->dev = efa_device_new(&options, host->counters, host->knobs, host->loop);
+	test_host_open(&host->base, first ? &first->base : NULL);
+	options.fabric = host->base.fabric;
+	host->dev = efa_device_new(&options, host->base.counters, host->base.knobs,
+				   host->base.loop);
 	assert_non_null(host->dev);
-	enable_interrupts(host);
-	assert_int_equal(dma_space_map(host->dev->dma, HOST_IOVA, HOST_MEMORY, host->fd, 0,
-				       DMA_MAY_READ | DMA_MAY_WRITE),
-			 0);
+	test_host_plug(&host->base, host->dev, efa_device_ops(), host->dev->pci);
+	test_host_enable_interrupts(&host->base, host->dev->pci);
 	host->pd = host_new_pd(host);
 	host->uar = new_uar(host);
 	host->ah = host_new_ah(host, host->pd, host->dev->gid);
@@ -163,15 +113,10 @@ struct host *host_new_beside(struct host *first)
 
 void host_free(struct host *host)
 {
+	if (!host)
+		return;
 	efa_device_free(host->dev);
-	knobs_free(host->knobs);
-	counters_free(host->counters);
-	if (!host->first) {
-		fabric_free(host->fabric);
-		ev_loop_destroy(host->loop);
-	}
-	munmap(host->memory, HOST_MEMORY);
-	close(host->fd);
+	test_host_close(&host->base);
 	g_free(host);
 }
 
@@ -443,25 +388,6 @@ void host_post_receive(struct host_qp *qp, u16 request, const void *address, u32
 	host_ring_receive(qp);
 }
 
-bool host_run(struct host *host, bool (*done)(void *), void *opaque)
-{
-	double end = ev_time() + 5;
-
-	while (ev_time() < end) {
-		while (efa_device_ops()->work(host->dev))
-			;
-		ev_run(host->loop, EVRUN_NOWAIT);
-		if (!done || done(opaque))
-			return true;
-	}
-	return false;
-}
-
-void host_settle(struct host *host)
-{
-	host_run(host, NULL, NULL);
-}
-
 const struct efa_io_rx_cdesc_ex *host_poll(struct host_cq *cq)
 {
 	const struct efa_io_rx_cdesc_ex *cqe =
@@ -504,23 +430,4 @@ const struct efa_admin_eqe *host_event(struct host *host)
 		return NULL;
 	host->eq_consumer++;
 	return eqe;
-}
-
-u64 host_counter(struct host *host, const char *name)
-{
-	const u64 *value = counters_find(host->counters, name);
-
-	assert_non_null(value);
-	return *value;
-}
-
-void host_rule(struct host *host, const char *operation, const char *action, const char *more)
-{
-	g_autofree char *text = g_strdup_printf("{\"operation\": \"%s\", \"action\": \"%s\"%s%s}",
-						operation, action, *more ? ", " : "", more);
-	json_t *rule = json_loads(text, 0, NULL);
-
-	assert_non_null(rule);
-	assert_null(knobs_add_rule(host->knobs, rule));
-	json_decref(rule);
 }

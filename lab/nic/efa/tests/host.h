@@ -6,33 +6,25 @@
 #ifndef LAB_NIC_EFA_TESTS_HOST_H
 #define LAB_NIC_EFA_TESTS_HOST_H
 
+#include "../../testing/test_host.h"
 #include "../qp.h"
 
-#define HOST_MEMORY (16u << 20)
-#define HOST_IOVA 0x100000000ull
-#define HOST_PAGE 4096u
 #define HOST_CQES 256u
 #define HOST_EQES 64u
 #define HOST_QUEUE 16u /* entries of send and receive queues */
 #define HOST_QKEY 0x11111111u
-#define HOST_VECTOR 1u /* of the event queue */
+#define HOST_VECTOR 1u /* of the event queue; 0 is the admin queue's */
 #define RIGHTS_ALL 7u
 
 struct host {
-	struct host *first; /* whose loop and fabric it shares; NULL: its own */
-	struct fabric *fabric;
-	struct ev_loop *loop;
-	struct counters *counters;
-	struct knobs *knobs;
+	struct test_host base;
 	struct efa_device *dev;
-	int fd; /* of the memory */
-	u8 *memory;
-	u64 used;
 	u16 pd, uar, ah, eqn;
 	u32 eq_consumer;
 	struct efa_admin_eqe *eqes;
-	int vectors[2]; /* eventfds: admin, event queue */
 };
+
+#include "../../testing/host_calls.h"
 
 struct host_cq {
 	struct host *host;
@@ -86,9 +78,6 @@ struct host_send {
 struct host *host_new(void);
 /* Another host on the same fabric, to be freed before the first. */
 struct host *host_new_beside(struct host *first);
-void host_free(struct host *host);
-u8 *host_alloc(struct host *host, size_t len);
-u64 host_iova(const struct host *host, const void *address);
 void host_write32(struct host *host, enum efa_bar bar, u64 offset, u32 value);
 
 /* One command without a ring. out: 64 bytes, or NULL. */
@@ -118,9 +107,6 @@ void host_post(struct host_qp *qp, const struct host_send *send);
 void host_post_receive(struct host_qp *qp, u16 request, const void *address, u32 len, u32 lkey);
 void host_ring_receive(struct host_qp *qp);
 
-/* Slices and timers until the condition holds (NULL: until nothing is ready); 5 s at most. */
-bool host_run(struct host *host, bool (*done)(void *), void *opaque);
-void host_settle(struct host *host);
 /* NULL if there is none. */
 const struct efa_io_rx_cdesc_ex *host_poll(struct host_cq *cq);
 /* Waits for it; fails the test if none comes. */
@@ -128,11 +114,6 @@ const struct efa_io_rx_cdesc_ex *host_wait(struct host_cq *cq);
 /* The next completion has this request and status. */
 const struct efa_io_rx_cdesc_ex *host_expect(struct host_cq *cq, u16 request, u8 status);
 const struct efa_admin_eqe *host_event(struct host *host);
-/* How often the vector was raised since it was asked for last. */
-u64 host_interrupts(struct host *host, u32 vector);
-u64 host_counter(struct host *host, const char *name);
-/* One rule: {"operation": ..., "action": ...} and more as JSON members, or "". */
-void host_rule(struct host *host, const char *operation, const char *action, const char *more);
 
 static inline bool is_receive(const struct efa_io_rx_cdesc_ex *cqe)
 {

@@ -27,15 +27,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	host_free(fixture->host);
-	g_free(fixture);
-	return 0;
-}
-
 static void post(struct fixture *fixture, u16 request)
 {
 	cq_post(fixture->device_cq, &(struct completion){.request = request, .qpn = 1});
@@ -206,7 +197,7 @@ static void unmapped_queue_takes_nothing(void **state)
 	assert_true(host_counter(fixture->host, "dma.unmapped_accesses") > 0);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 
 int main(void)
 {

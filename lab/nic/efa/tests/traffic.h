@@ -31,17 +31,10 @@ static inline struct traffic *traffic_new(struct host_qp_options options,
 	host_new_qp(host, &traffic->b, &options);
 	traffic->from = host_alloc(host, BUFFER);
 	traffic->to = host_alloc(host, BUFFER);
-	for (u32 i = 0; i < BUFFER; i++)
-		traffic->from[i] = (u8)(i * 7 + (i >> 8));
+	fill_pattern(traffic->from, BUFFER);
 	traffic->from_mr = host_new_mr(host, host->pd, traffic->from, BUFFER, RIGHTS_ALL);
 	traffic->to_mr = host_new_mr(host, host->pd, traffic->to, BUFFER, RIGHTS_ALL);
 	return traffic;
-}
-
-static inline void traffic_free(struct traffic *traffic)
-{
-	host_free(traffic->host);
-	g_free(traffic);
 }
 
 static inline struct host_send traffic_send(struct traffic *traffic, u8 operation, u16 request,

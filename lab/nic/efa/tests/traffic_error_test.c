@@ -14,12 +14,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	traffic_free(*state);
-	return 0;
-}
-
 /* Ends with that status, and the QP goes on. */
 static void ends(struct traffic *traffic, const struct host_send *send, u8 status)
 {
@@ -180,7 +174,7 @@ static void error_state_flushes(void **state)
 	for (u16 i = 1; i <= 4; i++)
 		host_expect(&traffic->cq_a, i, EFA_IO_COMP_STATUS_FLUSHED);
 	assert_int_equal(host_counter(traffic->host, "flushed"), 4);
-	assert_int_equal(knobs_release(traffic->host->knobs, NULL, 10), 0);
+	assert_int_equal(host_release(traffic->host, NULL, 10), 0);
 	/* What is posted later as well. */
 	host_post_receive(&traffic->a, 5, traffic->from, 10, traffic->from_mr.lkey);
 	host_expect(&traffic->cq_a, 5, EFA_IO_COMP_STATUS_FLUSHED);
@@ -222,7 +216,7 @@ static void destroyed_while_it_waits(void **state)
 	host_settle(traffic->host);
 	assert_int_equal(host_destroy_qp(&traffic->a), ADMIN_OK);
 	assert_int_equal(host_destroy_qp(&traffic->a), ADMIN_ILLEGAL);
-	assert_int_equal(knobs_release(traffic->host->knobs, NULL, 10), 0);
+	assert_int_equal(host_release(traffic->host, NULL, 10), 0);
 	host_settle(traffic->host);
 	assert_null(host_poll(&traffic->cq_a));
 	host_ring(&traffic->a);
@@ -241,7 +235,7 @@ static void old_number_finds_nobody(void **state)
 	do {
 		assert_int_equal(host_destroy_qp(&traffic->b), ADMIN_OK);
 		host_new_qp(traffic->host, &traffic->b, &options);
-		traffic->host->used -= HOST_PAGE;
+		traffic->host->base.used -= HOST_PAGE;
 	} while ((traffic->b.number ^ number) % EFA_MAX_QPS);
 	assert_int_not_equal(traffic->b.number, number);
 	host_post(&traffic->a, &send);
@@ -408,7 +402,7 @@ static void wrong_queue_pairs_are_refused(void **state)
 	assert_int_equal(host_destroy_cq(&traffic->cq_a), ADMIN_BUSY);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 
 int main(void)
 {

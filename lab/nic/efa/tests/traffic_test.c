@@ -29,12 +29,6 @@ static int set_up_long_wide(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	traffic_free(*state);
-	return 0;
-}
-
 static void send_with_immediate(void **state)
 {
 	struct traffic *traffic = *state;
@@ -266,7 +260,7 @@ static void held_request_is_overtaken(void **state)
 	host_expect(&traffic->cq_a, 2, EFA_IO_COMP_STATUS_OK);
 	host_settle(traffic->host);
 	assert_null(host_poll(&traffic->cq_a));
-	assert_int_equal(knobs_release(traffic->host->knobs, "rdma_write", 1), 1);
+	assert_int_equal(host_release(traffic->host, "rdma_write", 1), 1);
 	host_expect(&traffic->cq_a, 1, EFA_IO_COMP_STATUS_OK);
 	host_rule(traffic->host, "rdma_write", "delay", "\"delay_us\": 3000");
 	host_post(&traffic->a, &send);
@@ -343,8 +337,8 @@ static void many_requests_take_turns(void **state)
 	}
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define test_datagrams(name) cmocka_unit_test_setup_teardown(name, set_up_datagrams, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
+#define test_datagrams(name) cmocka_unit_test_setup_teardown(name, set_up_datagrams, host_tear_down)
 
 int main(void)
 {
@@ -352,7 +346,7 @@ int main(void)
 		test(send_with_immediate),	    test(send_gathers_and_scatters),
 		test(inline_and_empty_sends),	    test(long_writes_and_reads),
 		test(write_with_immediate),
-		cmocka_unit_test_setup_teardown(long_requests, set_up_long_wide, tear_down),
+		cmocka_unit_test_setup_teardown(long_requests, set_up_long_wide, host_tear_down),
 		test_datagrams(datagram_has_a_header), test_datagrams(datagrams_get_lost),
 		test(waiting_request_is_overtaken), test(held_request_is_overtaken),
 		test(lost_packets_are_sent_again),  test(drained_queue_takes_up_again),

@@ -16,6 +16,7 @@ struct world {
 	struct host_cq cq_a, cq_b;
 	struct host_qp qp_a, qp_b;
 	u8 *from, *to;
+	u8 *remote; /* to in a's words: both hosts have their memory at the same bus address */
 	struct host_mr from_mr, to_mr;
 	u16 ah; /* of b, on a */
 };
@@ -38,8 +39,8 @@ static int set_up(void **state)
 	world->ah = host_new_ah(world->a, world->a->pd, world->b->dev->gid);
 	world->from = host_alloc(world->a, BUFFER);
 	world->to = host_alloc(world->b, BUFFER);
-	for (u32 i = 0; i < BUFFER; i++)
-		world->from[i] = (u8)(i * 7 + (i >> 8));
+	world->remote = world->a->base.memory + (world->to - world->b->base.memory);
+	fill_pattern(world->from, BUFFER);
 	world->from_mr = host_new_mr(world->a, world->a->pd, world->from, BUFFER, RIGHTS_ALL);
 	world->to_mr = host_new_mr(world->b, world->b->pd, world->to, BUFFER, RIGHTS_ALL);
 	*state = world;
@@ -50,11 +51,8 @@ static int tear_down(void **state)
 {
 	struct world *world = *state;
 
-	if (world->b)
-		host_free(world->b);
-	host_free(world->a);
-	g_free(world);
-	return 0;
+	host_free(world->b);
+	return host_tear_down(state);
 }
 
 static void introduce(struct world *world)
@@ -72,9 +70,7 @@ static void post(struct world *world, u8 operation, u32 length)
 		.address = world->from,
 		.length = length,
 		.lkey = world->from_mr.lkey,
-		/* Both hosts have their memory at the same bus address. */
-		.remote = world->b ? world->a->memory + (world->to - world->b->memory) :
-				     world->a->memory,
+		.remote = world->remote,
 		.rkey = world->to_mr.rkey,
 	};
 

@@ -218,7 +218,8 @@ static void step_poll(struct world *world)
 
 static void step_poke(struct world *world)
 {
-	u8 *at = take8(world->input) & 1 ? world->buffer : world->host->memory + world->host->pbles;
+	struct host *host = world->host;
+	u8 *at = take8(world->input) & 1 ? world->buffer : host->base.memory + host->pbles;
 
 	at[take16(world->input) % (HOST_PBLES * 8)] = take8(world->input);
 }
@@ -245,12 +246,12 @@ static void step_knob(struct world *world)
 	json_t *rule;
 
 	if (which & 0x80) {
-		knobs_release(world->host->knobs, NULL, 1 + which % 4);
+		host_release(world->host, NULL, 1 + which % 4);
 		return;
 	}
 	rule = json_pack("{s:s, s:s, s:i}", "operation", operations[which % 8], "action",
 			 actions[which / 8 % 4], "delay_us", which / 32 * 10);
-	knobs_add_rule(world->host->knobs, rule);
+	knobs_add_rule(world->host->base.knobs, rule);
 	json_decref(rule);
 }
 
@@ -258,7 +259,7 @@ static void run(struct world *world, int slices)
 {
 	while (slices-- && irdma_device_ops()->work(world->host->dev))
 		;
-	ev_run(world->host->loop, EVRUN_NOWAIT);
+	ev_run(world->host->base.loop, EVRUN_NOWAIT);
 }
 
 static void step_run(struct world *world)

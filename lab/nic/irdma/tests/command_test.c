@@ -301,7 +301,7 @@ static void held_command(void **state)
 	host_write32(host, PFPE_CQPDB, 2);
 	host_settle(host);
 	assert_int_equal(host_read32(host, PFPE_CQPTAIL), 0);
-	assert_int_equal(knobs_release(host->knobs, NULL, 10), 1);
+	assert_int_equal(host_release(host, NULL, 10), 1);
 	host_settle(host);
 	assert_int_equal(host_read32(host, PFPE_CQPTAIL), 2);
 }

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "host.h"
 
-#include <linux/vfio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-#include "../../vfio-user/pci_device_internal.h"
 
 #define REGISTERS 0
 #define COMMIT_BYTES 176u
@@ -21,20 +16,6 @@
 #define STAGS (1u << 14)
 #define SEGMENT_BYTES (2u << 20)
 #define LOG_QUANTA 2u /* of 4 */
-
-u8 *host_alloc(struct host *host, size_t len)
-{
-	u8 *address = host->memory + host->used;
-
-	host->used += (len + HOST_PAGE - 1) & ~(u64)(HOST_PAGE - 1);
-	assert_true(host->used <= HOST_MEMORY);
-	return address;
-}
-
-u64 host_iova(const struct host *host, const void *address)
-{
-	return HOST_IOVA + (u64)((const u8 *)address - host->memory);
-}
 
 void host_write32(struct host *host, u64 offset, u32 value)
 {
@@ -76,7 +57,7 @@ static void new_cache(struct host *host)
 	buffer[COMMIT_PBLE] = HOST_PBLES;
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_COMMIT_FPM_VAL, commit), CONTROL_OK);
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_UPDATE_PE_SDS, update), CONTROL_OK);
-	host->pbles = (u64)(segment - host->memory) +
+	host->pbles = (u64)(segment - host->base.memory) +
 		      (buffer[COMMIT_PBLE] >> IRDMA_COMMIT_FPM_BASE_S) * 512;
 }
 
@@ -91,30 +72,15 @@ static void new_event_queue(struct host *host)
 
 static struct host *new_host(struct host *first)
 {
-	const struct irdma_options options = {
-		.mac = 0x020000000200ull + !!first,
-		.fabric = first ? first->fabric : fabric_new(),
-	};
-	const u8 command[2] = {0x06, 0}; /* memory, bus mastering */
+	struct irdma_options options = {.mac = 0x020000000200ull + !!first};
 	struct host *host = g_new0(struct host, 1);
 
-	host->fd = memfd_create("host", MFD_CLOEXEC);
-	assert_true(host->fd >= 0 && !ftruncate(host->fd, HOST_MEMORY));
-	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host->fd, 0);
-	assert_true(host->memory != MAP_FAILED);
-	host->first = first;
-	host->fabric = options.fabric;
-	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
-	host->counters = counters_new();
-	host->knobs = knobs_new();
-	host->dev = irdma_device_new(&options, host->counters, host->knobs, host->loop);
+	test_host_open(&host->base, first ? &first->base : NULL);
+	options.fabric = host->base.fabric;
+	host->dev = irdma_device_new(&options, host->base.counters, host->base.knobs,
+				     host->base.loop);
 	assert_non_null(host->dev);
-	assert_int_equal(pci_device_region_write(host->dev->pci, VFIO_PCI_CONFIG_REGION_INDEX, 4,
-						 command, sizeof(command)),
-			 0);
-	assert_int_equal(dma_space_map(host->dev->dma, HOST_IOVA, HOST_MEMORY, host->fd, 0,
-				       DMA_MAY_READ | DMA_MAY_WRITE),
-			 0);
+	test_host_plug(&host->base, host->dev, irdma_device_ops(), host->dev->pci);
 	new_cache(host);
 	new_event_queue(host);
 	return host;
@@ -132,15 +98,10 @@ struct host *host_new_beside(struct host *first)
 
 void host_free(struct host *host)
 {
+	if (!host)
+		return;
 	irdma_device_free(host->dev);
-	knobs_free(host->knobs);
-	counters_free(host->counters);
-	if (!host->first) {
-		fabric_free(host->fabric);
-		ev_loop_destroy(host->loop);
-	}
-	munmap(host->memory, HOST_MEMORY);
-	close(host->fd);
+	test_host_close(&host->base);
 	g_free(host);
 }
 
@@ -328,25 +289,6 @@ void host_post_receive(struct host_qp *qp, const void *local, u32 length, u32 st
 	put(qp->rq, &qp->rq_producer, qwords);
 }
 
-bool host_run(struct host *host, bool (*done)(void *), void *opaque)
-{
-	double end = ev_time() + 5;
-
-	while (ev_time() < end) {
-		while (irdma_device_ops()->work(host->dev))
-			;
-		ev_run(host->loop, EVRUN_NOWAIT);
-		if (!done || done(opaque))
-			return true;
-	}
-	return false;
-}
-
-void host_settle(struct host *host)
-{
-	host_run(host, NULL, NULL);
-}
-
 const u64 *host_poll(struct host_cq *cq)
 {
 	const u64 *entry = cq->entries[cq->consumer % HOST_CQES];
@@ -399,23 +341,4 @@ void host_expect_event(struct host *host, u16 code, u32 qpn)
 	entry = host_event(host);
 	assert_int_equal(FIELD_GET(IRDMA_AEQE_AECODE, entry[1]), code);
 	assert_int_equal(FIELD_GET(IRDMA_AEQE_QPCQID_LOW, entry[1]), qpn);
-}
-
-u64 host_counter(struct host *host, const char *name)
-{
-	const u64 *value = counters_find(host->counters, name);
-
-	assert_non_null(value);
-	return *value;
-}
-
-void host_rule(struct host *host, const char *operation, const char *action, const char *more)
-{
-	g_autofree char *text = g_strdup_printf("{\"operation\": \"%s\", \"action\": \"%s\"%s%s}",
-						operation, action, *more ? ", " : "", more);
-	json_t *rule = json_loads(text, 0, NULL);
-
-	assert_non_null(rule);
-	assert_null(knobs_add_rule(host->knobs, rule));
-	json_decref(rule);
 }

@@ -6,11 +6,9 @@
 #ifndef LAB_NIC_IRDMA_TESTS_HOST_H
 #define LAB_NIC_IRDMA_TESTS_HOST_H
 
+#include "../../testing/test_host.h"
 #include "../qp.h"
 
-#define HOST_MEMORY (16u << 20)
-#define HOST_IOVA 0x100000000ull
-#define HOST_PAGE 4096u
 #define HOST_QPS 64u
 #define HOST_CQS 64u
 #define HOST_PBLES 4096u
@@ -23,19 +21,14 @@
 	 IRDMA_ACCESS_FLAGS_REMOTEREAD | IRDMA_ACCESS_FLAGS_REMOTEWRITE)
 
 struct host {
-	struct host *first; /* whose loop and fabric it shares; NULL: its own */
-	struct fabric *fabric;
-	struct ev_loop *loop;
-	struct counters *counters;
-	struct knobs *knobs;
+	struct test_host base;
 	struct irdma_device *dev;
-	int fd; /* of the memory */
-	u8 *memory;
-	u64 used;
 	u64 pbles; /* where the device reads them, in the host's memory */
 	u64 (*aeqes)[2];
 	u32 aeq_consumer;
 };
+
+#include "../../testing/host_calls.h"
 
 struct host_cq {
 	struct host *host;
@@ -70,9 +63,6 @@ struct host_pair {
 struct host *host_new(void);
 /* Another host on the same fabric, to be freed before the first. */
 struct host *host_new_beside(struct host *first);
-void host_free(struct host *host);
-u8 *host_alloc(struct host *host, size_t len);
-u64 host_iova(const struct host *host, const void *address);
 void host_write32(struct host *host, u64 offset, u32 value);
 u32 host_read32(struct host *host, u64 offset);
 
@@ -99,9 +89,6 @@ void host_post(struct host_qp *qp, u8 opcode, const void *local, u32 length, u32
 	       const void *remote, u32 remote_stag);
 void host_post_receive(struct host_qp *qp, const void *local, u32 length, u32 stag);
 
-/* Slices and timers until the condition holds (NULL: until nothing is ready); 5 s at most. */
-bool host_run(struct host *host, bool (*done)(void *), void *opaque);
-void host_settle(struct host *host);
 /* NULL if there is none. */
 const u64 *host_poll(struct host_cq *cq);
 /* Waits for it; fails the test if none comes. */
@@ -109,8 +96,5 @@ const u64 *host_wait(struct host_cq *cq);
 /* The next event is this one, of that QP. */
 void host_expect_event(struct host *host, u16 code, u32 qpn);
 const u64 *host_event(struct host *host);
-u64 host_counter(struct host *host, const char *name);
-/* One rule: {"operation": ..., "action": ...} and more as JSON members, or "". */
-void host_rule(struct host *host, const char *operation, const char *action, const char *more);
 
 #endif

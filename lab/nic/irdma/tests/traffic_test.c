@@ -29,18 +29,8 @@ static int set_up(void **state)
 	fixture->remote = host_alloc(fixture->host, BYTES);
 	fixture->local_stag = host_register(fixture->host, NUMBER_LOCAL, fixture->local, BYTES);
 	fixture->remote_stag = host_register(fixture->host, NUMBER_REMOTE, fixture->remote, BYTES);
-	for (u32 i = 0; i < BYTES; i++)
-		fixture->local[i] = (u8)(i * 7 + i / 256);
+	fill_pattern(fixture->local, BYTES);
 	*state = fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	host_free(fixture->host);
-	g_free(fixture);
 	return 0;
 }
 
@@ -103,7 +93,7 @@ static void list_of_pages(void **state)
 	struct fixture *fixture = *state;
 	struct host *host = fixture->host;
 	u8 *pages = host_alloc(host, 2 * HOST_PAGE);
-	u64 *pbles = (void *)(host->memory + host->pbles);
+	u64 *pbles = (void *)(host->base.memory + host->pbles);
 	const struct host_region region = {
 		.index = 30, .key = 1, .pd = HOST_PD, .rights = RIGHTS_ALL,
 		.address = fixture->remote,
@@ -250,7 +240,7 @@ static void memory_goes_away(void **state)
 			FIELD_PREP(IRDMAQPSQ_REMSTAG, 32 << 8),
 	};
 
-	assert_int_equal(dma_space_map(host->dev->dma, iova, HOST_PAGE, host->fd, 0,
+	assert_int_equal(dma_space_map(host->dev->dma, iova, HOST_PAGE, host->base.fd, 0,
 				       DMA_MAY_READ | DMA_MAY_WRITE),
 			 0);
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_REG_MR, wqe), CONTROL_OK);
@@ -319,11 +309,11 @@ static void held_write_meets_dealloc(void **state)
 	host_settle(fixture->host);
 	assert_null(host_poll(&fixture->pair.cq));
 	assert_int_equal(host_deallocate(fixture->host, fixture->remote_stag, HOST_PD), CONTROL_OK);
-	assert_int_equal(knobs_release(fixture->host->knobs, NULL, 10), 1);
+	assert_int_equal(host_release(fixture->host, NULL, 10), 1);
 	must_be_refused(fixture, IRDMA_AE_AMP_UNALLOCATED_STAG);
 }
 
-#define test_traffic(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define test_traffic(test) cmocka_unit_test_setup_teardown(test, set_up, host_tear_down)
 
 int main(void)
 {

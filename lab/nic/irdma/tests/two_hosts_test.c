@@ -20,6 +20,7 @@ struct world {
 	struct host_cq cq_a, cq_b;
 	struct host_qp qp_a, qp_b;
 	u8 *from, *to;
+	u8 *remote; /* to in a's words: both hosts have their memory at the same bus address */
 	u32 from_stag, to_stag;
 };
 
@@ -45,8 +46,8 @@ static int set_up(void **state)
 	connect_qp(&world->qp_b, ADDRESS_B, ADDRESS_A);
 	world->from = host_alloc(world->a, BUFFER);
 	world->to = host_alloc(world->b, BUFFER);
-	for (u32 i = 0; i < BUFFER; i++)
-		world->from[i] = (u8)(i * 7 + (i >> 8));
+	world->remote = world->a->base.memory + (world->to - world->b->base.memory);
+	fill_pattern(world->from, BUFFER);
 	world->from_stag = host_register(world->a, 20, world->from, BUFFER);
 	world->to_stag = host_register(world->b, 21, world->to, BUFFER);
 	*state = world;
@@ -57,18 +58,13 @@ static int tear_down(void **state)
 {
 	struct world *world = *state;
 
-	if (world->b)
-		host_free(world->b);
-	host_free(world->a);
-	g_free(world);
-	return 0;
+	host_free(world->b);
+	return host_tear_down(state);
 }
 
 static void post(struct world *world, u8 opcode, u32 length)
 {
-	/* Both hosts have their memory at the same bus address. */
-	host_post(&world->qp_a, opcode, world->from, length, world->from_stag,
-		  world->b ? world->a->memory + (world->to - world->b->memory) : world->a->memory,
+	host_post(&world->qp_a, opcode, world->from, length, world->from_stag, world->remote,
 		  world->to_stag);
 }
 

@@ -340,11 +340,11 @@ static void step_receive(struct world *world)
 
 static void step_poke(struct world *world)
 {
-	u64 offset = take32(world->input) % (world->host->used - 64);
+	u64 offset = take32(world->input) % (world->host->base.used - 64);
 	u8 bytes[16];
 
 	take(world->input, bytes, take8(world->input) % sizeof(bytes));
-	memcpy(world->host->memory + offset, bytes, sizeof(bytes));
+	memcpy(world->host->base.memory + offset, bytes, sizeof(bytes));
 }
 
 static void step_mmio(struct world *world)
@@ -400,13 +400,13 @@ static void step_knob(struct world *world)
 	json_t *rule;
 
 	if (which & 0x80) {
-		knobs_release(world->host->knobs, NULL, 1 + (which & 7));
+		host_release(world->host, NULL, 1 + (which & 7));
 		return;
 	}
 	rule = json_pack("{s:s, s:s}", "operation",
 			 operations[which % G_N_ELEMENTS(operations)], "action",
 			 actions[which / 16 % 4]);
-	knobs_add_rule(world->host->knobs, rule);
+	knobs_add_rule(world->host->base.knobs, rule);
 	json_decref(rule);
 }
 
@@ -469,7 +469,7 @@ static void run(struct world *world, int slices)
 {
 	while (slices-- && scheduler_run_slice(world->host->dev->scheduler))
 		;
-	ev_run(world->host->loop, EVRUN_NOWAIT);
+	ev_run(world->host->base.loop, EVRUN_NOWAIT);
 }
 
 static void step_run(struct world *world)

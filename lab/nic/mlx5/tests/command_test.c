@@ -38,15 +38,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	host_free(fixture->host);
-	g_free(fixture);
-	return 0;
-}
-
 static void chain(struct fixture *fixture, u32 at, const u8 *data, u32 len)
 {
 	for (u32 i = 0, done = 16; done < len; i++, done += 512) {
@@ -201,35 +192,26 @@ static void test_statuses(void **state)
 	assert_int_equal(plain(fixture, 0x800, 0, 16, 16), COMMAND_OK);
 }
 
-static void add_rule(struct fixture *fixture, const char *action, int status)
-{
-	json_t *rule = json_pack("{s:s, s:s, s:i}", "operation", "QUERY_HCA_CAP", "action", action,
-				 "status", status);
-
-	assert_null(knobs_add_rule(fixture->host->knobs, rule));
-	json_decref(rule);
-}
-
 static void test_knob_on_a_command(void **state)
 {
 	struct fixture *fixture = *state;
 
-	add_rule(fixture, "hold", 0);
+	host_rule(fixture->host, "QUERY_HCA_CAP", "hold", "");
 	put_query(fixture);
 	ring(fixture);
 	assert_int_equal(fixture->area[63], 1);
 	ring(fixture); /* rung again while held: still one command */
-	assert_int_equal(knobs_release(fixture->host->knobs, NULL, 10), 1);
+	assert_int_equal(host_release(fixture->host, NULL, 10), 1);
 	assert_int_equal(fixture->area[63], 0);
-	add_rule(fixture, "fail", COMMAND_NO_RESOURCES);
+	host_rule(fixture->host, "QUERY_HCA_CAP", "fail", "\"status\": 15");
 	put_query(fixture);
 	assert_int_equal(delivery(fixture), 0);
 	assert_int_equal(fixture->area[32], COMMAND_NO_RESOURCES);
-	add_rule(fixture, "hold", 0);
+	host_rule(fixture->host, "QUERY_HCA_CAP", "hold", "");
 	put_query(fixture);
 	ring(fixture);
 	mlx5_device_reset(fixture->host->dev);
-	assert_int_equal(knobs_release(fixture->host->knobs, NULL, 10), 0);
+	assert_int_equal(host_release(fixture->host, NULL, 10), 0);
 }
 
 static void arm_eq(struct fixture *fixture, u32 consumer)
@@ -244,7 +226,7 @@ static void test_event_queue_overrun(void **state)
 {
 	struct fixture *fixture = *state;
 	u8 in[16] = {0x03, 0x03}, out[IFC_BYTES(query_eq_out)];
-	u64 *eqes = counter(fixture->host->counters, "eqes");
+	u64 *eqes = counter(fixture->host->base.counters, "eqes");
 	u64 before = *eqes;
 	u32 data = 0;
 
@@ -364,7 +346,7 @@ static void test_resize(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, host_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_long_output),	       TEST(test_event_carries_slot),
 		TEST(test_broken_mailboxes),   TEST(test_statuses),

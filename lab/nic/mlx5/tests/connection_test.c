@@ -42,8 +42,7 @@ static void make_pair(struct pair *pair, struct host *host, const struct host_pa
 	host_connect_pair(&pair->a, &pair->b, path);
 	pair->from = host_alloc(host, BUFFER);
 	pair->to = host_alloc(host, BUFFER);
-	for (u32 i = 0; i < BUFFER; i++)
-		pair->from[i] = (u8)(i * 7 + (i >> 8));
+	fill_pattern(pair->from, BUFFER);
 	pair->from_key = host_new_mkey(host, host->pd, pair->from, BUFFER, true);
 	pair->to_key = host_new_mkey(host, host->pd, pair->to, BUFFER, true);
 }
@@ -54,15 +53,6 @@ static int set_up(void **state)
 
 	make_pair(pair, host_new(false), &usual_path);
 	*state = pair;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct pair *pair = *state;
-
-	host_free(pair->host);
-	g_free(pair);
 	return 0;
 }
 
@@ -443,7 +433,7 @@ static void test_malformed(void **state)
 		host_ring(&other.a);
 		expect_error(&other.cq_a, CQE_REQUEST_ERROR, SYNDROME_LOCAL_QP_OP, 0);
 		assert_int_equal(host_state(&other.a), QP_ERROR);
-		pair->host->used -= 2 * BUFFER; /* enough for all rounds */
+		pair->host->base.used -= 2 * BUFFER; /* enough for all rounds */
 	}
 }
 
@@ -458,41 +448,33 @@ static void test_nonsense_producer(void **state)
 	expect_event(pair->host, EVENT_QP_FATAL, pair->a.qpn);
 }
 
-static void add_rule(struct host *host, const char *operation, const char *action)
-{
-	json_t *rule = json_pack("{s:s,s:s}", "operation", operation, "action", action);
-
-	assert_null(knobs_add_rule(host->knobs, rule));
-	json_decref(rule);
-}
-
 static void test_knobs(void **state)
 {
 	struct pair *pair = *state;
 
-	add_rule(pair->host, "rdma_write", "hold");
+	host_rule(pair->host, "rdma_write", "hold", "");
 	post_rdma(pair, WQE_RDMA_WRITE, 8, pair->to_key);
 	host_settle(pair->host);
 	assert_null(host_poll(&pair->cq_a));
 	assert_int_equal(pair->to[1], 0);
-	assert_int_equal(knobs_release(pair->host->knobs, "rdma_write", 1), 1);
+	assert_int_equal(host_release(pair->host, "rdma_write", 1), 1);
 	assert_int_equal(cqe_op(host_wait(&pair->cq_a)), CQE_REQUEST);
 	/* A lost packet is sent again. */
-	add_rule(pair->host, "rdma_write", "drop");
+	host_rule(pair->host, "rdma_write", "drop", "");
 	post_rdma(pair, WQE_RDMA_WRITE, 8, pair->to_key);
 	assert_int_equal(cqe_op(host_wait(&pair->cq_a)), CQE_REQUEST);
 	/* Held work of a QP that goes away is not released any more. */
-	add_rule(pair->host, "rdma_write", "hold");
+	host_rule(pair->host, "rdma_write", "hold", "");
 	post_rdma(pair, WQE_RDMA_WRITE, 8, pair->to_key);
 	host_settle(pair->host);
 	assert_int_equal(host_modify(&pair->a, MLX5_CMD_OP_2ERR_QP, &usual_path), COMMAND_OK);
 	expect_error(&pair->cq_a, CQE_REQUEST_ERROR, SYNDROME_WR_FLUSH, 2);
-	assert_int_equal(knobs_release(pair->host->knobs, NULL, 1), 0);
+	assert_int_equal(host_release(pair->host, NULL, 1), 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_send),
 		TEST(test_inline_and_gathered),

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "host.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -47,20 +42,6 @@ u32 cqe_bytes(const u8 *cqe)
 u32 cqe_qpn(const u8 *cqe)
 {
 	return load32(cqe + 56) & 0xffffff;
-}
-
-u8 *host_alloc(struct host *host, size_t len)
-{
-	u8 *address = host->memory + host->used;
-
-	host->used += (len + MLX5_PAGE_SIZE - 1) & ~(u64)(MLX5_PAGE_SIZE - 1);
-	assert_true(host->used <= HOST_MEMORY);
-	return address;
-}
-
-u64 host_iova(const struct host *host, const void *address)
-{
-	return HOST_IOVA + (u64)((const u8 *)address - host->memory);
 }
 
 u8 host_command(struct host *host, const void *in, size_t in_len, void *out, size_t out_len)
@@ -130,25 +111,14 @@ static struct host *new_host(struct host *first, bool transport_faults)
 		.lid = first ? 2 : 1,
 	};
 	struct host *host = g_new0(struct host, 1);
-	int fd = memfd_create("host", MFD_CLOEXEC);
 	u8 out[16];
 
-	assert_true(fd >= 0 && !ftruncate(fd, HOST_MEMORY));
-	host->memory = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(host->memory != MAP_FAILED);
-	host->first = first;
-	host->loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO);
-	host->fabric = first ? first->fabric : fabric_new();
-	options.fabric = host->fabric;
-	host->counters = counters_new();
-	host->knobs = knobs_new();
-	host->dev = mlx5_device_new(&options, host->counters, host->knobs, host->loop);
+	test_host_open(&host->base, first ? &first->base : NULL);
+	options.fabric = host->base.fabric;
+	host->dev = mlx5_device_new(&options, host->base.counters, host->base.knobs,
+				    host->base.loop);
 	assert_non_null(host->dev);
-	dma_space_set_bus_master(host->dev->dma, true);
-	assert_int_equal(dma_space_map(host->dev->dma, HOST_IOVA, HOST_MEMORY, fd, 0,
-				       DMA_MAY_READ | DMA_MAY_WRITE),
-			 0);
-	close(fd);
+	test_host_plug(&host->base, host->dev, mlx5_device_ops(), host->dev->pci);
 	simple_command(host, MLX5_CMD_OP_ENABLE_HCA, 0, out);
 	if (!transport_faults)
 		choose_memory_scheme(host);
@@ -172,14 +142,10 @@ struct host *host_new_beside(struct host *first)
 
 void host_free(struct host *host)
 {
+	if (!host)
+		return;
 	mlx5_device_free(host->dev);
-	knobs_free(host->knobs);
-	counters_free(host->counters);
-	if (!host->first) {
-		fabric_free(host->fabric);
-		ev_loop_destroy(host->loop);
-	}
-	munmap(host->memory, HOST_MEMORY);
+	test_host_close(&host->base);
 	g_free(host);
 }
 
@@ -444,25 +410,6 @@ void host_post_srq(struct host *host, struct host_srq *srq, const void *address,
 	srq->head = (u32)wqe[2] << 8 | wqe[3];
 	host_put_data(wqe + 16, address, host, len, key);
 	store32(srq->doorbell, ++srq->posted);
-}
-
-bool host_run(struct host *host, bool (*done)(void *), void *opaque)
-{
-	double end = ev_time() + 5;
-
-	while (ev_time() < end) {
-		while (scheduler_run_slice(host->dev->scheduler))
-			;
-		ev_run(host->loop, EVRUN_NOWAIT);
-		if (!done || done(opaque))
-			return true;
-	}
-	return false;
-}
-
-void host_settle(struct host *host)
-{
-	host_run(host, NULL, NULL);
 }
 
 const u8 *host_poll(struct host_cq *cq)

@@ -7,27 +7,22 @@
 #ifndef LAB_NIC_MLX5_TESTS_HOST_H
 #define LAB_NIC_MLX5_TESTS_HOST_H
 
+#include "../../testing/test_host.h"
 #include "../device.h"
 #include "../qp.h"
 
-#define HOST_MEMORY (16u << 20)
-#define HOST_IOVA 0x100000000ull
 #define HOST_CQES 256u
 #define HOST_EQES 256u
 
 struct host {
-	struct host *first; /* whose loop and fabric it shares; NULL: its own */
-	struct ev_loop *loop;
-	struct fabric *fabric;
-	struct counters *counters;
-	struct knobs *knobs;
+	struct test_host base;
 	struct mlx5_device *dev;
-	u8 *memory;
-	u64 used;
 	u32 eqn, pd, uar;
 	u8 *eqes;
 	u32 eq_consumer;
 };
+
+#include "../../testing/host_calls.h"
 
 struct host_cq {
 	struct host *host;
@@ -67,9 +62,6 @@ struct host_path {
 struct host *host_new(bool transport_faults);
 /* Another host on the same fabric, to be freed before the first. */
 struct host *host_new_beside(struct host *first);
-void host_free(struct host *host);
-u8 *host_alloc(struct host *host, size_t len);
-u64 host_iova(const struct host *host, const void *address);
 /* Status of the command. */
 u8 host_command(struct host *host, const void *in, size_t in_len, void *out, size_t out_len);
 u32 host_new_pd(struct host *host);
@@ -95,9 +87,6 @@ void host_post_receive(struct host_qp *qp, const void *address, u32 len, u32 key
 void host_post_srq(struct host *host, struct host_srq *srq, const void *address, u32 len,
 		   u32 key);
 
-/* Slices and timers until nothing is ready and the condition (NULL: idle) holds; 5 s at most. */
-bool host_run(struct host *host, bool (*done)(void *), void *opaque);
-void host_settle(struct host *host);
 /* NULL if there is none. */
 const u8 *host_poll(struct host_cq *cq);
 /* Waits for it; fails the test if none comes. */

@@ -39,15 +39,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	host_free(fixture->host);
-	g_free(fixture);
-	return 0;
-}
-
 static u64 va(const struct fixture *fixture, u64 offset)
 {
 	return host_iova(fixture->host, fixture->memory) + offset;
@@ -349,7 +340,7 @@ static void test_umr_refusals(void **state)
 	ifc_set32(umr.wqe + 128, 32, 32, fixture->key);
 	ifc_set64(umr.wqe + 128, 64, host_iova(fixture->host, list));
 	assert_int_equal(umr_run(fixture, &umr, true), SYNDROME_LOCAL_LENGTH);
-	assert_int_equal(*counter(fixture->host->counters, "umrs_failed"), 8);
+	assert_int_equal(*counter(fixture->host->base.counters, "umrs_failed"), 8);
 }
 
 /* As after an unmap by the host: who still points there? */
@@ -357,7 +348,7 @@ static void test_oracle(void **state)
 {
 	struct fixture *fixture = *state;
 	struct mlx5_device *dev = fixture->host->dev;
-	u64 *stale = counter(fixture->host->counters, "stale_keys");
+	u64 *stale = counter(fixture->host->base.counters, "stale_keys");
 	struct umr umr;
 
 	memory_key_oracle(dev, va(fixture, 0) - MLX5_PAGE_SIZE, MLX5_PAGE_SIZE);
@@ -417,7 +408,7 @@ static void test_page_size(void **state)
 static void test_stray_access(void **state)
 {
 	struct fixture *fixture = *state;
-	u64 *strays = counter(fixture->host->counters, "dma.unmapped_accesses");
+	u64 *strays = counter(fixture->host->base.counters, "dma.unmapped_accesses");
 	struct umr umr;
 
 	umr_begin(&umr, fixture->key, UMR_OFFSET | UMR_INLINE, 0, 1, 0);
@@ -464,7 +455,7 @@ static void test_atomics(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, host_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_rights_and_bounds), TEST(test_numbers_rotate),   TEST(test_missing_page),
 		TEST(test_window),	      TEST(test_window_of_one_qp), TEST(test_list_of_parts),

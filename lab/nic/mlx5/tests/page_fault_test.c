@@ -45,15 +45,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	host_free(world->host);
-	g_free(world);
-	return 0;
-}
-
 static void write_to_peer(struct world *world, u8 opcode, u32 lkey, u32 rkey)
 {
 	u8 *wqe = host_wqe(&world->a, opcode, 3, true);
@@ -223,7 +214,7 @@ static void test_unreliable(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_remote),  TEST(test_local),	    TEST(test_receive),
 		TEST(test_others_go_on), TEST(test_late_answer), TEST(test_unreliable),

@@ -40,15 +40,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	host_free(world->host);
-	g_free(world);
-	return 0;
-}
-
 static u32 event_number(const u8 *eqe)
 {
 	return (u32)eqe[0x39] << 16 | eqe[0x3a] << 8 | eqe[0x3b];
@@ -317,7 +308,7 @@ static void test_impossible_queues(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, host_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_limit),
 		TEST(test_linked_list),

@@ -47,8 +47,7 @@ static int set_up(void **state)
 	host_connect_pair(&world->qp_a, &world->qp_b, &usual_path);
 	world->from = host_alloc(world->a, BUFFER);
 	world->to = host_alloc(world->b, BUFFER);
-	for (u32 i = 0; i < BUFFER; i++)
-		world->from[i] = (u8)(i * 7 + (i >> 8));
+	fill_pattern(world->from, BUFFER);
 	world->from_key = host_new_mkey(world->a, world->a->pd, world->from, BUFFER, true);
 	world->to_key = host_new_mkey(world->b, world->b->pd, world->to, BUFFER, true);
 	*state = world;
@@ -59,11 +58,8 @@ static int tear_down(void **state)
 {
 	struct world *world = *state;
 
-	if (world->b)
-		host_free(world->b);
-	host_free(world->a);
-	g_free(world);
-	return 0;
+	host_free(world->b);
+	return host_tear_down(state);
 }
 
 static void post(struct world *world, u8 opcode, u32 len, u32 rkey)
@@ -188,7 +184,7 @@ static void test_loss(void **state)
 		expect(&world->cq_a, SYNDROME_NONE);
 		assert_memory_equal(world->from, world->to, BUFFER);
 	}
-	assert_true(*counters_find(world->b->counters, "link.lost") > 0);
+	assert_true(*counters_find(world->b->base.counters, "link.lost") > 0);
 }
 
 /* However often packets or answers are lost, an atomic is executed once. */
