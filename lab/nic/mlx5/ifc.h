@@ -42,12 +42,53 @@ typedef uint64_t u64;
 #define IFC_GET64(type, base, field) ifc_get64(base, IFC_BIT_OFFSET(type, field))
 #define IFC_SET64(type, base, field, value) ifc_set64(base, IFC_BIT_OFFSET(type, field), value)
 
+/* A number at any byte; all are big-endian. */
+static inline u16 load16(const void *from)
+{
+	u16 value;
+
+	memcpy(&value, from, sizeof(value));
+	return be16toh(value);
+}
+
+static inline u32 load32(const void *from)
+{
+	u32 value;
+
+	memcpy(&value, from, sizeof(value));
+	return be32toh(value);
+}
+
+static inline u64 load64(const void *from)
+{
+	u64 value;
+
+	memcpy(&value, from, sizeof(value));
+	return be64toh(value);
+}
+
+static inline void store16(void *to, u16 value)
+{
+	value = htobe16(value);
+	memcpy(to, &value, sizeof(value));
+}
+
+static inline void store32(void *to, u32 value)
+{
+	value = htobe32(value);
+	memcpy(to, &value, sizeof(value));
+}
+
+static inline void store64(void *to, u64 value)
+{
+	value = htobe64(value);
+	memcpy(to, &value, sizeof(value));
+}
+
 static inline u32 ifc_get32(const void *base, size_t bit, size_t bits)
 {
-	u32 dword;
+	u32 dword = load32((const u8 *)base + bit / 32 * 4) >> (32 - bit % 32 - bits);
 
-	memcpy(&dword, (const u8 *)base + bit / 32 * 4, sizeof(dword));
-	dword = be32toh(dword) >> (32 - bit % 32 - bits);
 	return bits == 32 ? dword : dword & ((1u << bits) - 1);
 }
 
@@ -55,27 +96,19 @@ static inline void ifc_set32(void *base, size_t bit, size_t bits, u32 value)
 {
 	u32 mask = bits == 32 ? ~0u : (1u << bits) - 1;
 	size_t shift = 32 - bit % 32 - bits;
-	u32 dword;
+	u8 *dword = (u8 *)base + bit / 32 * 4;
 
-	memcpy(&dword, (u8 *)base + bit / 32 * 4, sizeof(dword));
-	dword = be32toh(dword);
-	dword = (dword & ~(mask << shift)) | ((value & mask) << shift);
-	dword = htobe32(dword);
-	memcpy((u8 *)base + bit / 32 * 4, &dword, sizeof(dword));
+	store32(dword, (load32(dword) & ~(mask << shift)) | ((value & mask) << shift));
 }
 
 static inline u64 ifc_get64(const void *base, size_t bit)
 {
-	u64 qword;
-
-	memcpy(&qword, (const u8 *)base + bit / 8, sizeof(qword));
-	return be64toh(qword);
+	return load64((const u8 *)base + bit / 8);
 }
 
 static inline void ifc_set64(void *base, size_t bit, u64 value)
 {
-	value = htobe64(value);
-	memcpy((u8 *)base + bit / 8, &value, sizeof(value));
+	store64((u8 *)base + bit / 8, value);
 }
 
 #endif

@@ -96,24 +96,6 @@ u32 page_faults_outstanding(const struct page_faults *faults)
 	return g_hash_table_size(faults->outstanding);
 }
 
-static void put16(u8 *data, u16 value)
-{
-	value = htobe16(value);
-	memcpy(data, &value, sizeof(value));
-}
-
-static void put32(u8 *data, u32 value)
-{
-	value = htobe32(value);
-	memcpy(data, &value, sizeof(value));
-}
-
-static void put64(u8 *data, u64 value)
-{
-	value = htobe64(value);
-	memcpy(data, &value, sizeof(value));
-}
-
 static void fill_memory(const struct fault *fault, u8 *data)
 {
 	const struct access_fault *access = &fault->report.access;
@@ -123,32 +105,32 @@ static void fill_memory(const struct fault *fault, u8 *data)
 		    MLX5_PAGE_SHIFT;
 
 	data[0] = FLAG_LAST;
-	put16(data + 6, fault->token >> 32);
-	put32(data + 8, fault->token);
-	put32(data + 12, MIN(pages, MAX_DEMAND_PAGES) << 12);
-	put32(data + 16, access->mkey);
-	put64(data + 20, access->va);
+	store16(data + 6, fault->token >> 32);
+	store32(data + 8, fault->token);
+	store32(data + 12, MIN(pages, MAX_DEMAND_PAGES) << 12);
+	store32(data + 16, access->mkey);
+	store64(data + 20, access->va);
 }
 
 static void fill_wqe(const struct fault *fault, u8 *data)
 {
 	const struct fault_report *report = &fault->report;
 
-	put16(data + 6, report->wqe_index);
-	put16(data + 10, MIN(report->packet_len, MAX_PACKET_LENGTH));
-	put32(data + 12, fault->token);
-	put32(data + 24, (u32)fault->type << 24 | report->wq_number);
+	store16(data + 6, report->wqe_index);
+	store16(data + 10, MIN(report->packet_len, MAX_PACKET_LENGTH));
+	store32(data + 12, fault->token);
+	store32(data + 24, (u32)fault->type << 24 | report->wq_number);
 }
 
 static void fill_rdma(const struct fault *fault, u8 *data)
 {
 	const struct fault_report *report = &fault->report;
 
-	put32(data + 4, report->r_key);
-	put16(data + 10, MIN(report->packet_len, MAX_PACKET_LENGTH));
-	put32(data + 12, report->rdma_len);
-	put64(data + 16, report->rdma_va);
-	put32(data + 24, (u32)fault->type << 24 | fault->token);
+	store32(data + 4, report->r_key);
+	store16(data + 10, MIN(report->packet_len, MAX_PACKET_LENGTH));
+	store32(data + 12, report->rdma_len);
+	store64(data + 16, report->rdma_va);
+	store32(data + 24, (u32)fault->type << 24 | fault->token);
 }
 
 static void post(struct fault *fault)

@@ -6,18 +6,6 @@
  */
 #include "qp.h"
 
-static void store16(u8 *p, u16 value)
-{
-	value = htobe16(value);
-	memcpy(p, &value, sizeof(value));
-}
-
-static void store32(u8 *p, u32 value)
-{
-	value = htobe32(value);
-	memcpy(p, &value, sizeof(value));
-}
-
 static u32 completion_owner(const struct mlx5_qp *qp, const struct mlx5_srq *srq)
 {
 	u32 user_index = srq && srq->kind == SRQ_XRC ? srq->user_index : qp->user_index;

@@ -45,18 +45,6 @@ static u8 vendor_code(enum cqe_syndrome syndrome)
 	}
 }
 
-static void store16(u8 *p, u16 value)
-{
-	value = htobe16(value);
-	memcpy(p, &value, sizeof(value));
-}
-
-static void store32(u8 *p, u32 value)
-{
-	value = htobe32(value);
-	memcpy(p, &value, sizeof(value));
-}
-
 static void post_send_cqe(struct mlx5_qp *qp, u8 cqe[64], u8 opcode, u16 index, bool solicited)
 {
 	/* With CQE version 0 the field holds an SRQ number, which a send has not. */

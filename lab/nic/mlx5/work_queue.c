@@ -14,21 +14,6 @@
 #define TERMINATE_KEY 0x100u
 #define EXTENDED_AV 0x80000000u
 
-static u16 load16(const u8 *p)
-{
-	return (u16)(p[0] << 8 | p[1]);
-}
-
-static u32 load32(const u8 *p)
-{
-	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
-}
-
-static u64 load64(const u8 *p)
-{
-	return (u64)load32(p) << 32 | load32(p + 4);
-}
-
 int doorbell_record_read(struct mlx5_device *dev, u64 address, u16 *counter)
 {
 	u8 record[4];

@@ -37,10 +37,11 @@ void test_host_plug(struct test_host *host, void *device, const struct pci_devic
 
 	host->device = device;
 	host->ops = ops;
+	host->dma = pci_device_dma(pci);
 	assert_int_equal(pci_device_region_write(pci, VFIO_PCI_CONFIG_REGION_INDEX, 4, command,
 						 sizeof(command)),
 			 0);
-	assert_int_equal(dma_space_map(pci_device_dma(pci), HOST_IOVA, HOST_MEMORY, host->fd, 0,
+	assert_int_equal(dma_space_map(host->dma, HOST_IOVA, HOST_MEMORY, host->fd, 0,
 				       DMA_MAY_READ | DMA_MAY_WRITE),
 			 0);
 }

@@ -30,6 +30,7 @@ struct test_host {
 	struct knobs *knobs;
 	void *device;
 	const struct pci_device_ops *ops;
+	struct dma_space *dma;
 	int fd; /* of the memory */
 	uint8_t *memory;
 	uint64_t used;

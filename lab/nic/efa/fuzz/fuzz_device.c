@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/*
- * The whole model under a guest that does what it likes. An input is a list of steps on a device
- * that has one of each object; a step is a byte that names it and what it takes from the bytes
- * after. Nothing is asserted here: a sanitizer, a crash or a step without end is the finding.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "../../tests/fuzz_input.h"
+/* The whole EFA under a guest that does what it likes (testing/fuzz.h). */
+#include "../../testing/fuzz.h"
 #include "../tests/host.h"
 
 #define MAX_STEPS 400
-#define SLICES_A_STEP 8
-#define FINAL_SLICES 64
-#define BUFFER_BYTES 65536u
-#define SMALL_WINDOWS 16u
-#define SMALL_IOVA 0x40000000ull
 #define PAYLOAD 60u
 #define RING 16u
 
 struct world {
+	struct fuzz fuzz;
 	struct host *host;
 	struct input *input;
 	struct host_cq cq[2]; /* with and without events */
@@ -32,10 +17,7 @@ struct world {
 	u16 other_pd;
 	u8 *buffer, *rings;
 	u32 ring_producer;
-	int small_fd;
 };
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 /* A number that names something, most of the time. */
 static u32 take_number(struct world *world)
@@ -64,16 +46,7 @@ static u32 take_number(struct world *world)
 
 static u64 take_address(struct world *world)
 {
-	switch (take8(world->input) % 4) {
-	case 0:
-		return host_iova(world->host, world->buffer) + take16(world->input);
-	case 1:
-		return SMALL_IOVA + take16(world->input) % (SMALL_WINDOWS * HOST_PAGE);
-	case 2:
-		return HOST_IOVA + take16(world->input) * (u64)HOST_PAGE;
-	default:
-		return (u64)take32(world->input) << 32 | take32(world->input);
-	}
+	return fuzz_take_address(&world->fuzz, world->buffer, HOST_PAGE);
 }
 
 /* Overwrites fields with numbers and addresses that make sense. */
@@ -288,36 +261,17 @@ static void step_poke(struct world *world)
 
 static void step_window(struct world *world)
 {
-	u8 which = take8(world->input);
-	u64 iova = SMALL_IOVA + which % SMALL_WINDOWS * (u64)HOST_PAGE;
-	struct dma_space *dma = world->host->dev->dma;
-
-	if (which & 0x80) {
-		dma_space_map(dma, iova, HOST_PAGE, world->small_fd,
-			      which % SMALL_WINDOWS * (u64)HOST_PAGE, DMA_MAY_READ | DMA_MAY_WRITE);
-	} else if (!dma_space_unmap(dma, iova, HOST_PAGE)) {
-		efa_device_ops()->dma_unmapped(world->host->dev, iova, HOST_PAGE);
-	}
+	fuzz_step_window(&world->fuzz);
 }
 
 static void step_knob(struct world *world)
 {
-	static const char *const operations[] = {
+	static const char *const operations[FUZZ_KNOBS] = {
 		"send", "rdma_read", "rdma_write", "REG_MR", "CREATE_QP", "MODIFY_QP", "ALLOC_PD",
 		"DESTROY_QP",
 	};
-	static const char *const actions[] = {"hold", "drop", "fail", "delay"};
-	u8 which = take8(world->input);
-	json_t *rule;
 
-	if (which & 0x80) {
-		host_release(world->host, NULL, 1 + which % 4);
-		return;
-	}
-	rule = json_pack("{s:s, s:s, s:i}", "operation", operations[which % 8], "action",
-			 actions[which / 8 % 4], "delay_us", which / 32 * 10);
-	knobs_add_rule(world->host->base.knobs, rule);
-	json_decref(rule);
+	fuzz_step_knob(&world->fuzz, operations);
 }
 
 static void step_destroy(struct world *world)
@@ -346,16 +300,9 @@ static void step_reset(struct world *world)
 	}
 }
 
-static void run(struct world *world, int slices)
-{
-	while (slices-- && efa_device_ops()->work(world->host->dev))
-		;
-	ev_run(world->host->base.loop, EVRUN_NOWAIT);
-}
-
 static void step_run(struct world *world)
 {
-	run(world, 1 + take8(world->input) % SLICES_A_STEP);
+	fuzz_step_run(&world->fuzz);
 }
 
 static void (*const steps[])(struct world *world) = {
@@ -373,12 +320,6 @@ static void build(struct world *world, u8 flags)
 	struct host *host = world->host;
 	struct host_mr *mr = world->mr;
 
-	world->small_fd = memfd_create("small", MFD_CLOEXEC);
-	if (world->small_fd < 0 || ftruncate(world->small_fd, SMALL_WINDOWS * HOST_PAGE))
-		abort();
-	for (u32 i = 0; i < SMALL_WINDOWS; i++)
-		dma_space_map(host->dev->dma, SMALL_IOVA + i * (u64)HOST_PAGE, HOST_PAGE,
-			      world->small_fd, i * (u64)HOST_PAGE, DMA_MAY_READ | DMA_MAY_WRITE);
 	world->other_pd = host_new_pd(host);
 	host_new_ah(host, world->other_pd, host->dev->gid);
 	host_new_cq(host, &world->cq[0], &(struct host_cq_options){.events = true, .wide = true});
@@ -404,14 +345,13 @@ static void build(struct world *world, u8 flags)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = {.data = data, .left = size};
-	struct world world = {.input = &input};
+	struct world world = {.host = host_new(), .input = &input};
 
-	world.host = host_new();
+	fuzz_begin(&world.fuzz, &input, &world.host->base);
 	build(&world, take8(&input));
 	for (int i = 0; i < MAX_STEPS && input.left; i++)
 		steps[take8(&input) % G_N_ELEMENTS(steps)](&world);
-	run(&world, FINAL_SLICES);
+	fuzz_end(&world.fuzz);
 	host_free(world.host);
-	close(world.small_fd);
 	return 0;
 }

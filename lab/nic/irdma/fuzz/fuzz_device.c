@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/*
- * The whole model under a guest that does what it likes. An input is a list of steps on a device
- * that has one of each object; a step is a byte that names it and what it takes from the bytes
- * after. Nothing is asserted here: a sanitizer, a crash or a step without end is the finding.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "../../tests/fuzz_input.h"
+/* The whole irdma function under a guest that does what it likes (testing/fuzz.h). */
+#include "../../testing/fuzz.h"
 #include "../tests/host.h"
 
 #define MAX_STEPS 200
-#define SLICES_A_STEP 8
-#define FINAL_SLICES 64
-#define BUFFER_BYTES 65536u
-#define SMALL_WINDOWS 16u
-#define SMALL_IOVA 0x40000000ull
 
 struct world {
+	struct fuzz fuzz;
 	struct host *host;
 	struct input *input;
 	struct host_pair pair;
@@ -30,29 +14,11 @@ struct world {
 	u8 *buffer;
 	u64 (*ring)[CONTROL_WQE_QWORDS];
 	u32 ring_producer;
-	int small_fd;
 };
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-static u64 take64(struct input *input)
-{
-	return (u64)take32(input) << 32 | take32(input);
-}
-
-/* An address that is mapped, most of the time. */
 static u64 take_address(struct world *world)
 {
-	switch (take8(world->input) % 4) {
-	case 0:
-		return host_iova(world->host, world->buffer) + take16(world->input);
-	case 1:
-		return SMALL_IOVA + take16(world->input) % (SMALL_WINDOWS * HOST_PAGE);
-	case 2:
-		return HOST_IOVA + take16(world->input) * (u64)HOST_PAGE / 16;
-	default:
-		return take64(world->input);
-	}
+	return fuzz_take_address(&world->fuzz, world->buffer, HOST_PAGE / 16);
 }
 
 static u32 take_stag(struct world *world)
@@ -226,45 +192,22 @@ static void step_poke(struct world *world)
 
 static void step_window(struct world *world)
 {
-	u8 which = take8(world->input);
-	u64 at = which % SMALL_WINDOWS * (u64)HOST_PAGE;
-	struct dma_space *dma = world->host->dev->dma;
-
-	if (which & 0x80)
-		dma_space_map(dma, SMALL_IOVA + at, HOST_PAGE, world->small_fd, at,
-			      DMA_MAY_READ | DMA_MAY_WRITE);
-	else if (!dma_space_unmap(dma, SMALL_IOVA + at, HOST_PAGE))
-		irdma_device_ops()->dma_unmapped(world->host->dev, SMALL_IOVA + at, HOST_PAGE);
+	fuzz_step_window(&world->fuzz);
 }
 
 static void step_knob(struct world *world)
 {
-	static const char *const operations[] = {"send", "rdma_read", "rdma_write", "REG_MR",
-						 "CREATE_QP", "MODIFY_QP", "DEALLOC_STAG", "bind"};
-	static const char *const actions[] = {"hold", "drop", "fail", "delay"};
-	u8 which = take8(world->input);
-	json_t *rule;
+	static const char *const operations[FUZZ_KNOBS] = {
+		"send", "rdma_read", "rdma_write", "REG_MR", "CREATE_QP", "MODIFY_QP",
+		"DEALLOC_STAG", "bind",
+	};
 
-	if (which & 0x80) {
-		host_release(world->host, NULL, 1 + which % 4);
-		return;
-	}
-	rule = json_pack("{s:s, s:s, s:i}", "operation", operations[which % 8], "action",
-			 actions[which / 8 % 4], "delay_us", which / 32 * 10);
-	knobs_add_rule(world->host->base.knobs, rule);
-	json_decref(rule);
-}
-
-static void run(struct world *world, int slices)
-{
-	while (slices-- && irdma_device_ops()->work(world->host->dev))
-		;
-	ev_run(world->host->base.loop, EVRUN_NOWAIT);
+	fuzz_step_knob(&world->fuzz, operations);
 }
 
 static void step_run(struct world *world)
 {
-	run(world, 1 + take8(world->input) % SLICES_A_STEP);
+	fuzz_step_run(&world->fuzz);
 }
 
 static void step_reset(struct world *world)
@@ -285,12 +228,6 @@ static void build(struct world *world)
 	struct host *host = world->host;
 	u64 *context = (void *)host_alloc(host, HOST_PAGE), where = host_iova(host, context);
 
-	world->small_fd = memfd_create("small", MFD_CLOEXEC);
-	if (world->small_fd < 0 || ftruncate(world->small_fd, SMALL_WINDOWS * HOST_PAGE))
-		abort();
-	for (u32 i = 0; i < SMALL_WINDOWS; i++)
-		dma_space_map(host->dev->dma, SMALL_IOVA + i * (u64)HOST_PAGE, HOST_PAGE,
-			      world->small_fd, i * (u64)HOST_PAGE, DMA_MAY_READ | DMA_MAY_WRITE);
 	world->buffer = host_alloc(host, 4 * BUFFER_BYTES);
 	host_new_pair(host, &world->pair);
 	world->stag[0] = host_register(host, 40, world->buffer, 4 * BUFFER_BYTES);
@@ -310,14 +247,13 @@ static void build(struct world *world)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = {.data = data, .left = size};
-	struct world world = {.input = &input};
+	struct world world = {.host = host_new(), .input = &input};
 
-	world.host = host_new();
+	fuzz_begin(&world.fuzz, &input, &world.host->base);
 	build(&world);
 	for (int i = 0; i < MAX_STEPS && input.left; i++)
 		steps[take8(&input) % G_N_ELEMENTS(steps)](&world);
-	run(&world, FINAL_SLICES);
+	fuzz_end(&world.fuzz);
 	host_free(world.host);
-	close(world.small_fd);
 	return 0;
 }

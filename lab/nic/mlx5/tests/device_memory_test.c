@@ -59,11 +59,7 @@ static u8 new_key(struct host *host, u64 start, u64 bytes, u32 *key)
 	IFC_SET(create_mkey_in, in, opcode, 0x200);
 	IFC_SET(mkc, context, access_mode_1_0, MKEY_DEVICE_MEMORY & 3);
 	IFC_SET(mkc, context, access_mode_4_2, MKEY_DEVICE_MEMORY >> 2);
-	IFC_SET(mkc, context, lr, 1);
-	IFC_SET(mkc, context, lw, 1);
-	IFC_SET(mkc, context, rr, 1);
-	IFC_SET(mkc, context, rw, 1);
-	IFC_SET(mkc, context, a, 1);
+	host_grant_all(context);
 	IFC_SET(mkc, context, qpn, MKEY_ANY_QPN);
 	IFC_SET(mkc, context, pd, host->pd);
 	IFC_SET64(mkc, context, start_addr, start);

@@ -9,26 +9,6 @@
 
 #define QUEUE_PAGES_BYTES 65536u
 
-static void store32(u8 *p, u32 value)
-{
-	value = htobe32(value);
-	memcpy(p, &value, 4);
-}
-
-static void store64(u8 *p, u64 value)
-{
-	value = htobe64(value);
-	memcpy(p, &value, 8);
-}
-
-static u32 load32(const u8 *p)
-{
-	u32 value;
-
-	memcpy(&value, p, 4);
-	return be32toh(value);
-}
-
 u16 cqe_index(const u8 *cqe)
 {
 	return (u16)load32(cqe + 58);
@@ -172,6 +152,15 @@ void host_new_cq(struct host *host, struct host_cq *cq)
 	cq->cqn = IFC_GET(create_cq_out, out, cqn);
 }
 
+void host_grant_all(u8 *mkc)
+{
+	IFC_SET(mkc, mkc, a, 1);
+	IFC_SET(mkc, mkc, lr, 1);
+	IFC_SET(mkc, mkc, lw, 1);
+	IFC_SET(mkc, mkc, rr, 1);
+	IFC_SET(mkc, mkc, rw, 1);
+}
+
 u32 host_new_mkey(struct host *host, u32 pd, const void *address, u64 len, bool present)
 {
 	u32 pages = (u32)((len + MLX5_PAGE_SIZE - 1) / MLX5_PAGE_SIZE);
@@ -184,11 +173,7 @@ u32 host_new_mkey(struct host *host, u32 pd, const void *address, u64 len, bool 
 	IFC_SET(create_mkey_in, in, pg_access, !present);
 	IFC_SET(create_mkey_in, in, translations_octword_actual_size, octwords);
 	IFC_SET(mkc, context, access_mode_1_0, 1); /* list of pages */
-	IFC_SET(mkc, context, a, 1);
-	IFC_SET(mkc, context, lr, 1);
-	IFC_SET(mkc, context, lw, 1);
-	IFC_SET(mkc, context, rr, 1);
-	IFC_SET(mkc, context, rw, 1);
+	host_grant_all(context);
 	IFC_SET(mkc, context, umr_en, 1);
 	IFC_SET(mkc, context, qpn, 0xffffff);
 	IFC_SET(mkc, context, pd, pd);
@@ -202,6 +187,25 @@ u32 host_new_mkey(struct host *host, u32 pd, const void *address, u64 len, bool 
 	assert_int_equal(host_command(host, in, in_len, out, sizeof(out)), COMMAND_OK);
 	g_free(in);
 	return IFC_GET(create_mkey_out, out, mkey_index) << 8 | 0x5a;
+}
+
+u32 host_new_free_mkey(struct host *host, u32 mode, u32 pd, u32 octowords)
+{
+	u8 in[IFC_BYTES(create_mkey_in)] = { 0 }, out[IFC_BYTES(create_mkey_out)];
+	u8 *context = IFC_PTR(create_mkey_in, in, memory_key_mkey_entry);
+
+	IFC_SET(create_mkey_in, in, opcode, MLX5_CMD_OP_CREATE_MKEY);
+	IFC_SET(mkc, context, access_mode_1_0, mode);
+	IFC_SET(mkc, context, free, 1);
+	IFC_SET(mkc, context, umr_en, 1);
+	IFC_SET(mkc, context, en_rinval, 1);
+	IFC_SET(mkc, context, lr, 1);
+	IFC_SET(mkc, context, qpn, 0xffffff);
+	IFC_SET(mkc, context, pd, pd);
+	IFC_SET(mkc, context, log_page_size, MLX5_PAGE_SHIFT);
+	IFC_SET(mkc, context, translations_octword_size, octowords);
+	assert_int_equal(host_command(host, in, sizeof(in), out, sizeof(out)), COMMAND_OK);
+	return IFC_GET(create_mkey_out, out, mkey_index) << 8;
 }
 
 u8 host_destroy_mkey(struct host *host, u32 key)

@@ -68,6 +68,10 @@ u32 host_new_pd(struct host *host);
 void host_new_cq(struct host *host, struct host_cq *cq);
 /* All rights; the key's address is the memory's own. pages false: no translation is present. */
 u32 host_new_mkey(struct host *host, u32 pd, const void *address, u64 len, bool present);
+/* A key that is free, as the driver keeps them for UMR, of any mode and with so many octowords. */
+u32 host_new_free_mkey(struct host *host, u32 mode, u32 pd, u32 octowords);
+/* All rights but to change it. */
+void host_grant_all(u8 *mkc);
 u8 host_destroy_mkey(struct host *host, u32 key);
 void host_new_srq(struct host *host, struct host_srq *srq, enum srq_kind kind, u32 log_size,
 		  const struct host_cq *cq, u32 xrcd, u16 limit);

@@ -60,26 +60,6 @@ static enum access_result simple(struct fixture *fixture, u32 key, enum access_k
 	return reach(fixture, key, kind, at, 16, fixture->host->pd, NULL);
 }
 
-/* A key that is free, as the driver keeps them for UMR. */
-static u32 free_key(struct fixture *fixture, enum mkey_mode mode, u32 pd, u32 octowords)
-{
-	u8 in[IFC_BYTES(create_mkey_in)] = {}, out[IFC_BYTES(create_mkey_out)];
-	void *context = IFC_PTR(create_mkey_in, in, memory_key_mkey_entry);
-
-	IFC_SET(create_mkey_in, in, opcode, 0x200);
-	IFC_SET(mkc, context, access_mode_1_0, mode);
-	IFC_SET(mkc, context, free, 1);
-	IFC_SET(mkc, context, umr_en, 1);
-	IFC_SET(mkc, context, en_rinval, 1);
-	IFC_SET(mkc, context, lr, 1);
-	IFC_SET(mkc, context, qpn, MKEY_ANY_QPN);
-	IFC_SET(mkc, context, pd, pd);
-	IFC_SET(mkc, context, log_page_size, MLX5_PAGE_SHIFT);
-	IFC_SET(mkc, context, translations_octword_size, octowords);
-	assert_int_equal(host_command(fixture->host, in, sizeof(in), out, sizeof(out)), COMMAND_OK);
-	return IFC_GET(create_mkey_out, out, mkey_index) << 8;
-}
-
 struct umr {
 	u8 wqe[UMR_BYTES];
 	void *context;
@@ -170,7 +150,7 @@ static void test_numbers_rotate(void **state)
 		u32 next;
 
 		host_destroy_mkey(fixture->host, key);
-		next = free_key(fixture, MKEY_MTT, fixture->host->pd, 4);
+		next = host_new_free_mkey(fixture->host, MKEY_MTT, fixture->host->pd, 4);
 		assert_true(next > key);
 		key = next;
 	}
@@ -213,7 +193,7 @@ static void test_missing_page(void **state)
 static void test_window(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 window = free_key(fixture, MKEY_KLM, fixture->host->pd, 4);
+	u32 window = host_new_free_mkey(fixture->host, MKEY_KLM, fixture->host->pd, 4);
 
 	assert_int_equal(simple(fixture, window, ACCESS_REMOTE_READ, va(fixture, 64)),
 			 ACCESS_DENIED);
@@ -236,7 +216,7 @@ static void test_window(void **state)
 static void test_window_of_one_qp(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 window = free_key(fixture, MKEY_KLM, fixture->host->pd, 4);
+	u32 window = host_new_free_mkey(fixture->host, MKEY_KLM, fixture->host->pd, 4);
 	struct umr umr;
 
 	assert_int_equal(bind(fixture, window, 1, 0, 64, QPN + 1), SYNDROME_NONE);
@@ -264,7 +244,7 @@ static void test_window_of_one_qp(void **state)
 static void test_list_of_parts(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 list = free_key(fixture, MKEY_KSM, fixture->host->pd, 4);
+	u32 list = host_new_free_mkey(fixture->host, MKEY_KSM, fixture->host->pd, 4);
 	u32 hole = host_new_mkey(fixture->host, fixture->host->pd, fixture->memory, BYTES, false);
 	struct access_fault fault = {};
 	struct umr umr;
@@ -298,7 +278,7 @@ static void test_list_of_parts(void **state)
 static void test_circle(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 key = free_key(fixture, MKEY_KLM, fixture->host->pd, 4);
+	u32 key = host_new_free_mkey(fixture->host, MKEY_KLM, fixture->host->pd, 4);
 	struct umr umr;
 
 	umr_begin(&umr, key, UMR_OFFSET | UMR_INLINE,
@@ -314,7 +294,8 @@ static void test_circle(void **state)
 static void test_umr_refusals(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 other = host_new_pd(fixture->host), foreign = free_key(fixture, MKEY_MTT, other, 4);
+	u32 other = host_new_pd(fixture->host);
+	u32 foreign = host_new_free_mkey(fixture->host, MKEY_MTT, other, 4);
 	u8 *list = host_alloc(fixture->host, MLX5_PAGE_SIZE);
 	struct umr umr;
 
@@ -387,7 +368,7 @@ static void test_oracle(void **state)
 static void test_page_size(void **state)
 {
 	struct fixture *fixture = *state;
-	u32 key = free_key(fixture, MKEY_MTT, fixture->host->pd, 4);
+	u32 key = host_new_free_mkey(fixture->host, MKEY_MTT, fixture->host->pd, 4);
 	struct umr umr;
 
 	umr_begin(&umr, key, UMR_OFFSET | UMR_INLINE | UMR_MUST_BE_FREE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* A fuzzer's bytes, taken piece by piece; zeros after their end. */
-#ifndef LAB_NIC_TESTS_FUZZ_INPUT_H
-#define LAB_NIC_TESTS_FUZZ_INPUT_H
+#ifndef LAB_NIC_TESTING_FUZZ_INPUT_H
+#define LAB_NIC_TESTING_FUZZ_INPUT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +32,13 @@ static inline uint32_t take32(struct input *input)
 	uint16_t high = take16(input);
 
 	return (uint32_t)high << 16 | take16(input);
+}
+
+static inline uint64_t take64(struct input *input)
+{
+	uint32_t high = take32(input);
+
+	return (uint64_t)high << 32 | take32(input);
 }
 
 static inline void take(struct input *input, void *to, size_t len)
