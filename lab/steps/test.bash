@@ -98,8 +98,7 @@ host_tests() {
 
 # A cell that is red is a failed test already.
 level_page() {
-	local files=("$build"/report/levels-*.json)
-	[ -e "${files[0]}" ] || return 0
+	compgen -G "$build/report/levels-*.json" > /dev/null || compgen -G "$build/report/devices-*.json" > /dev/null || return 0
 	"${enter[@]}" -- python3 benchmarks/report/levels.py build/report || true
 }
 
@@ -122,7 +121,7 @@ run_test() {
 	step_rdma_core
 	step_perftest
 	step_kselftests
-	rm -rf "$build/report/junit" "$build/report/test.xml" "$build/report"/levels*
+	rm -rf "$build/report/junit" "$build/report/test.xml" "$build/report"/levels* "$build/report"/devices-*
 	mkdir -p "$build/report/junit"
 	while read -r where iommu kernel group_names <&3; do
 		# shellcheck disable=SC2086

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# dmabuf_levels tells of the NIC what its driver is known for, and what a registration then finds.
+# dmabuf_levels tells of the NIC what its driver is known for, and what a registration then finds. What it told goes to
+# $RESULTS/devices-DRIVER.json, for the page of benchmarks/report/levels.py.
 #
 #   tests/verbs/dmabuf_levels.sh DRIVER LEVEL ODP      as mlx5_core faulting true
 set -euo pipefail
@@ -32,6 +33,7 @@ if [[ -z $(ibv_devices 2> /dev/null | awk 'NR > 2') ]]; then
 fi
 echo 1..7
 answer=$("$program" --json)
+[[ -z ${RESULTS:-} || ${LAB_KERNEL:-patched} != patched ]] || printf '%s\n' "$answer" > "$RESULTS/devices-$1.json"
 device=$(jq --raw-output '.[0].device' <<< "$answer")
 holds "one device" 'length == 1'
 holds "its driver" ".[0].driver == \"$1\""
