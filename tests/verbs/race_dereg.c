@@ -8,10 +8,18 @@
 #include "held_faults.h"
 #include "race.h"
 
+/* From here on the MR is the call's. */
+static void start_dereg(struct race *race, struct race_call *dereg)
+{
+	struct ibv_mr *mr = race->fixture->mr;
+
+	race->fixture->mr = NULL;
+	race_call(race, dereg, race_dereg_call, mr);
+}
+
 /* The MR is gone, and the memory is back; a new MR serves. */
 static void must_serve_anew(struct race *race, uint32_t seed)
 {
-	race->fixture->mr = NULL;
 	assert_null(race_give_back(race));
 	must_write_through(race->fixture, seed);
 }
@@ -21,17 +29,17 @@ static void revoke_behind_dereg(struct race *race, const char *operation, unsign
 {
 	struct fixture *fixture = race->fixture;
 	uint32_t rkey = fixture->mr->rkey;
-	struct race_call dereg;
+	static struct race_call dereg;
 	int64_t released;
 
-	race_call(&dereg, race_dereg_call, fixture->mr);
+	start_dereg(race, &dereg);
 	must(knob_wait_held(fixture->lab, operation, &test_error));
 	race_revoke(race, race_trigger_of(i));
 	released = clock_now_ns();
 	must(knob_release(fixture->lab, operation, &test_error));
 	race_revoke_join(race, RACE_PROMPT_NS);
 	race_revoke_waited_until(race, released);
-	race_call_join(&dereg, "the deregistration");
+	race_call_join(race, &dereg, "the deregistration");
 	assert_int_equal(dereg.result, 0);
 	race_must_refuse(race, rkey);
 	race_must_be_sealed(race, true);
@@ -56,10 +64,8 @@ static void dereg_waits_for_a_command(void **state)
 	struct race *race = *state;
 	struct lab_control *lab = race->fixture->lab;
 
-	if (!race_faults(race)) {
-		print_message("# a deregistration is one command here: dereg_waits_for_the_device\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("a deregistration is one command here: dereg_waits_for_the_device");
 	must_write_through(race->fixture, 0);
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		must(knob_set(lab, "umr", KNOB_FAIL, 1, 0, &test_error));
@@ -77,18 +83,18 @@ static void revoke_waits_for_the_device(void **state)
 	must_write_through(fixture, 0);
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		uint32_t rkey = fixture->mr->rkey;
-		struct race_call dereg;
+		static struct race_call dereg;
 		int64_t released;
 
 		must(knob_set(fixture->lab, race->invalidation, KNOB_HOLD, -1, 0, &test_error));
 		race_revoke(race, race_trigger_of(i));
 		must(knob_wait_held(fixture->lab, race->invalidation, &test_error));
-		race_call(&dereg, race_dereg_call, fixture->mr);
+		start_dereg(race, &dereg);
 		released = clock_now_ns();
 		must(knob_release(fixture->lab, race->invalidation, &test_error));
 		race_revoke_join(race, RACE_PROMPT_NS);
 		race_revoke_waited_until(race, released);
-		race_call_join(&dereg, "the deregistration");
+		race_call_join(race, &dereg, "the deregistration");
 		assert_int_equal(dereg.result, 0);
 		assert_true(dereg.returned >= released);
 		race_must_refuse(race, rkey);
@@ -104,12 +110,10 @@ static void dereg_with_a_fault_at_the_device(void **state)
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
 
-	if (!race_faults(race)) {
-		print_message("# this NIC does not fault\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("this NIC does not fault");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		struct race_call dereg;
+		static struct race_call dereg;
 		uint64_t faults;
 
 		fixture_revoke(fixture);
@@ -118,10 +122,10 @@ static void dereg_with_a_fault_at_the_device(void **state)
 		must(verbs_post_write(&fixture->pair.initiator, i, buffer_at(fixture, 0, 4096),
 				      mr_remote_at(fixture, 0), &test_error));
 		must(lab_wait_faults(fixture->lab, faults + 1, &test_error));
-		race_call(&dereg, race_dereg_call, fixture->mr);
+		start_dereg(race, &dereg);
 		race_revoke(race, race_trigger_of(i));
 		race_revoke_join(race, RACE_PROMPT_NS);
-		race_call_join(&dereg, "the deregistration");
+		race_call_join(race, &dereg, "the deregistration");
 		assert_int_equal(dereg.result, 0);
 		must(lab_release_faults(fixture->lab, &test_error));
 		must_complete(&fixture->pair.initiator, IBV_WC_REM_ACCESS_ERR);

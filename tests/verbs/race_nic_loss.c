@@ -87,9 +87,10 @@ static void leave_meanwhile(struct race *race, enum loss loss, bool answers)
 	struct fixture *fixture = race->fixture;
 
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		struct departure departure = { .loss = loss };
+		static struct departure departure;
 		int64_t released = 0;
 
+		departure.loss = loss;
 		must_write_through(fixture, i);
 		race_watch_nic(race);
 		snprintf(departure.bdf, sizeof(departure.bdf), "%s", race->nic);
@@ -98,7 +99,7 @@ static void leave_meanwhile(struct race *race, enum loss loss, bool answers)
 			      &test_error));
 		race_revoke(race, race_trigger_of(i));
 		must(knob_wait_held(fixture->lab, race->invalidation, &test_error));
-		race_call(&departure.call, leave, &departure);
+		race_call(race, &departure.call, leave, &departure);
 		if (answers) {
 			released = clock_now_ns();
 			must(knob_release(fixture->lab, race->invalidation, &test_error));
@@ -108,7 +109,7 @@ static void leave_meanwhile(struct race *race, enum loss loss, bool answers)
 			race_revoke_waited_until(race, released);
 		else
 			race_nic_was_cut_off(race);
-		race_call_join(&departure.call, "the end of the NIC's driver");
+		race_call_join(race, &departure.call, "the end of the NIC's driver");
 		test_error = departure.call.err;
 		must(departure.call.result);
 		race_must_be_sealed(race, answers);
@@ -151,10 +152,8 @@ static void firmware_dies(void **state)
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
 
-	if (!race_faults(race)) {
-		print_message("# the model of this NIC has no firmware that could die\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("the model of this NIC has no firmware that could die");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		must_write_through(fixture, i);
 		race_watch_nic(race);
@@ -189,13 +188,12 @@ static void pulled_out(void **state)
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
 
-	if (!race_faults(race)) {
-		print_message("# the model of this NIC cannot be pulled out\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("the model of this NIC cannot be pulled out");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		struct departure departure = { .loss = LOSS_REMOVE };
+		static struct departure departure;
 
+		departure.loss = LOSS_REMOVE;
 		must_write_through(fixture, i);
 		race_watch_nic(race);
 		snprintf(departure.bdf, sizeof(departure.bdf), "%s", race->nic);
@@ -205,8 +203,8 @@ static void pulled_out(void **state)
 		set_present(race, false);
 		race_revoke_join(race, RACE_UNANSWERED_NS);
 		race_must_be_sealed(race, false);
-		race_call(&departure.call, leave, &departure);
-		race_call_join(&departure.call, "the removal of the function");
+		race_call(race, &departure.call, leave, &departure);
+		race_call_join(race, &departure.call, "the removal of the function");
 		test_error = departure.call.err;
 		must(departure.call.result);
 		race_must_be_sealed(race, false);

@@ -69,16 +69,14 @@ static void start_registration(struct race *race, struct registration *registrat
 
 	must(knob_set(fixture->lab, operation, KNOB_HOLD, 1, 0, &test_error));
 	for (;;) {
-		struct timespec now;
 		int held = 0;
 		bool over = false;
 
 		*registration = (struct registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
-		race_call(call, reg, registration);
+		race_call(race, call, reg, registration);
 		while (!held && !over) {
 			held = must(knob_held(fixture->lab, operation, &test_error));
-			clock_gettime(CLOCK_REALTIME, &now);
-			over = !held && !pthread_timedjoin_np(call->thread, NULL, &now);
+			over = !held && race_call_is_over(race, call);
 		}
 		if (held)
 			return;
@@ -87,9 +85,9 @@ static void start_registration(struct race *race, struct registration *registrat
 	}
 }
 
-static void must_refuse_registration(struct race_call *call)
+static void must_refuse_registration(struct race *race, struct race_call *call)
 {
-	race_call_join(call, "the registration");
+	race_call_join(race, call, "the registration");
 	must_fail(call->result, ENODEV);
 }
 
@@ -99,8 +97,8 @@ static void after_the_attach(struct race *race, bool back_in_time)
 	struct kept kept = { 0 };
 
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		struct registration registration;
-		struct race_call call;
+		static struct registration registration;
+		static struct race_call call;
 		int64_t released;
 
 		must_write_through(fixture, i);
@@ -114,13 +112,13 @@ static void after_the_attach(struct race *race, bool back_in_time)
 		released = clock_now_ns();
 		must(knob_release(fixture->lab, held_operation(race), &test_error));
 		if (back_in_time) {
-			race_call_join(&call, "the registration");
+			race_call_join(race, &call, "the registration");
 			must(call.result);
 			assert_true(call.returned >= released);
 			race_dereg(fixture->mr);
 			fixture->mr = registration.mr;
 		} else {
-			must_refuse_registration(&call);
+			must_refuse_registration(race, &call);
 			assert_true(call.returned >= released);
 			race_must_be_sealed(race, true);
 			race_dereg(race_give_back(race));
@@ -134,10 +132,8 @@ static void revoked_between_attach_and_map(void **state)
 {
 	struct race *race = *state;
 
-	if (!race_faults(race)) {
-		print_message("# irdma attaches and maps without a word to the NIC between them\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("irdma attaches and maps without a word to the NIC between them");
 	after_the_attach(race, false);
 	race_report(race, "every revoke met a registration that had attached and not mapped");
 }
@@ -146,10 +142,8 @@ static void revoked_and_back_between_attach_and_map(void **state)
 {
 	struct race *race = *state;
 
-	if (!race_faults(race)) {
-		print_message("# irdma attaches and maps without a word to the NIC between them\n");
-		return;
-	}
+	if (!race_faults(race))
+		race_is_not_for_this_nic("irdma attaches and maps without a word to the NIC between them");
 	after_the_attach(race, true);
 	race_report(race, "every registration had attached, saw the memory go and come back, and mapped");
 }
@@ -160,14 +154,12 @@ static void revoked_between_map_and_end(void **state)
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
 
-	if (race_faults(race)) {
-		print_message("# mlx5's mapping is a fault like others: race_fault\n");
-		return;
-	}
+	if (race_faults(race))
+		race_is_not_for_this_nic("mlx5's mapping is a fault like others: race_fault");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		struct kept kept = { 0 };
-		struct registration registration;
-		struct race_call call;
+		static struct registration registration;
+		static struct race_call call;
 		int64_t released;
 
 		must_write_through(fixture, i);
@@ -177,7 +169,7 @@ static void revoked_between_map_and_end(void **state)
 		must(knob_release(fixture->lab, held_operation(race), &test_error));
 		race_revoke_join(race, RACE_PROMPT_NS);
 		race_revoke_waited_until(race, released);
-		race_call_join(&call, "the registration");
+		race_call_join(race, &call, "the registration");
 		must(call.result);
 		race_must_refuse(race, fixture->mr->rkey);
 		race_must_refuse(race, registration.mr->rkey);

@@ -71,6 +71,8 @@ int race_teardown(void **state)
 	/* What a failed test left held would hold up all that follows. */
 	if (race->fixture->lab && race->invalidation)
 		knob_release(race->fixture->lab, race->invalidation, NULL);
+	while (race->under_way)
+		race_call_join(race, race->under_way, "what a failed test left under way");
 	if (race->witness)
 		witness_unmap((void *)race->witness, race->fixture->size);
 	free(race->at_return);
@@ -128,20 +130,38 @@ static void *run(void *argument)
 	return NULL;
 }
 
-void race_call(struct race_call *call, int (*function)(void *), void *argument)
+void race_call(struct race *race, struct race_call *call, int (*function)(void *), void *argument)
 {
 	call->call = function;
 	call->argument = argument;
 	assert_int_equal(pthread_create(&call->thread, NULL, run, call), 0);
+	call->next = race->under_way;
+	race->under_way = call;
 }
 
-void race_call_join(struct race_call *call, const char *what)
+static bool is_over(struct race *race, struct race_call *call, time_t seconds)
 {
+	struct race_call **link = &race->under_way;
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WATCHDOG_S;
-	if (!pthread_timedjoin_np(call->thread, NULL, &until))
+	until.tv_sec += seconds;
+	if (pthread_timedjoin_np(call->thread, NULL, &until))
+		return false;
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	return true;
+}
+
+bool race_call_is_over(struct race *race, struct race_call *call)
+{
+	return is_over(race, call, 0);
+}
+
+void race_call_join(struct race *race, struct race_call *call, const char *what)
+{
+	if (is_over(race, call, WATCHDOG_S))
 		return;
 	printf("Bail out! %s has not returned for %d s\n", what, WATCHDOG_S);
 	fflush(stdout);
@@ -180,14 +200,14 @@ void race_revoke(struct race *race, enum trigger trigger)
 	race->trigger = trigger;
 	race->strays = lab_counter(race->fixture, "dma.unmapped_accesses");
 	race->stale_keys = lab_counter(race->fixture, "stale_keys");
-	race_call(&race->revoke, pull, race);
+	race_call(race, &race->revoke, pull, race);
 }
 
 void race_revoke_join(struct race *race, int64_t bound_ns)
 {
 	int64_t took;
 
-	race_call_join(&race->revoke, "the revoke");
+	race_call_join(race, &race->revoke, "the revoke");
 	if (race->nic[0])
 		race->resets_at_return = lab_counter(race->fixture, "resets");
 	test_error = race->revoke.err;

@@ -21,8 +21,12 @@
 /* One that waits for a NIC which does not answer: both drivers give up after five seconds. */
 #define RACE_UNANSWERED_NS (20 * NS_PER_S)
 
-/* A call in a thread. */
+/*
+ * A call in a thread. It and its argument are static: the thread goes on when the test has failed, and
+ * the teardown waits for it.
+ */
 struct race_call {
+	struct race_call *next;		/* of those that are under way */
 	pthread_t thread;
 	int (*call)(void *argument);
 	void *argument;
@@ -36,7 +40,7 @@ struct race {
 	/* What a revoke, or a deregistration, asks the NIC for: a knob's operation. */
 	const char *invalidation;
 	enum trigger trigger;
-	struct race_call revoke;
+	struct race_call revoke, *under_way;
 	volatile uint8_t *witness;
 	uint8_t *at_return;
 	uint64_t strays, stale_keys;
@@ -62,10 +66,18 @@ int race_setup_recovering(void **state);
 enum trigger race_trigger_of(unsigned int round);
 /* Does the NIC fault? Else an MR is dead after its first revoke. */
 bool race_faults(const struct race *race);
+/* Skips a case that this NIC cannot be brought into, in the lab too. */
+#define race_is_not_for_this_nic(why)							\
+	do {										\
+		print_message("# skip: " why "\n");					\
+		skip();									\
+	} while (0)
 
-void race_call(struct race_call *call, int (*function)(void *), void *argument);
+void race_call(struct race *race, struct race_call *call, int (*function)(void *), void *argument);
 /* Waits for its end; what names it where it hangs. */
-void race_call_join(struct race_call *call, const char *what);
+void race_call_join(struct race *race, struct race_call *call, const char *what);
+/* Is it over? Then it is joined. */
+bool race_call_is_over(struct race *race, struct race_call *call);
 
 void race_revoke(struct race *race, enum trigger trigger);
 /* It returned, in time, and succeeded. */
