@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixture.h"
-#include "remote.h"
 #include "trigger.h"
+#include "two_hosts.h"
 #include "witness.h"
 #include "writer.h"
 
@@ -20,8 +19,7 @@
 #define MOST_BEFORE 24
 
 struct canary {
-	struct fixture *fixture;
-	struct remote remote;
+	struct two_hosts hosts;
 	uint8_t *witness;	/* NULL without one */
 	uint8_t *snapshot;	/* of it, at the return of the revoke */
 	unsigned int rounds;
@@ -33,42 +31,34 @@ static enum trigger trigger = TRIGGER_COMMAND;
 static int set_up(void **state)
 {
 	struct canary *canary = calloc(1, sizeof(*canary));
-	int ret;
 
-	if (!canary)
-		return -1;
 	*state = canary;
-	canary->remote.socket = -1;
-	ret = fixture_setup((void **)&canary->fixture);
-	if (!ret)
-		ret = remote_start(&canary->remote, &canary->fixture->peer, &test_error);
-	if (ret)
-		print_error("# setup: %s\n", test_error.text);
-	canary->snapshot = malloc(canary->fixture->size);
-	return ret;
+	if (!canary || two_hosts_set_up(&canary->hosts))
+		return -1;
+	canary->snapshot = malloc(canary->hosts.fixture->size);
+	return canary->snapshot ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	struct canary *canary = *state;
 
-	remote_stop(&canary->remote);
 	if (canary->witness)
-		witness_unmap(canary->witness, canary->fixture->size);
+		witness_unmap(canary->witness, canary->hosts.fixture->size);
 	free(canary->snapshot);
-	fixture_teardown((void **)&canary->fixture);
+	two_hosts_tear_down(&canary->hosts);
 	free(canary);
 	return 0;
 }
 
 static uint64_t strays(struct canary *canary)
 {
-	return lab_counter(canary->fixture, "dma.unmapped_accesses") - canary->strays_before;
+	return lab_counter(canary->hosts.fixture, "dma.unmapped_accesses") - canary->strays_before;
 }
 
 static uint64_t stale_keys(struct canary *canary)
 {
-	return lab_counter(canary->fixture, "stale_keys") - canary->stale_keys_before;
+	return lab_counter(canary->hosts.fixture, "stale_keys") - canary->stale_keys_before;
 }
 
 static void report(struct canary *canary)
@@ -83,7 +73,7 @@ static void report(struct canary *canary)
 static uint8_t *watched(const struct canary *canary)
 {
 	if (!canary->witness && trigger == TRIGGER_REVOKE)
-		return canary->fixture->window;
+		return canary->hosts.fixture->window;
 	return canary->witness;
 }
 
@@ -94,7 +84,7 @@ static void compare(struct canary *canary)
 
 	if (!memory)
 		return;
-	for (size_t i = 0; i < canary->fixture->size; i++)
+	for (size_t i = 0; i < canary->hosts.fixture->size; i++)
 		changed += ((const volatile uint8_t *)memory)[i] != canary->snapshot[i];
 	canary->changed_bytes += changed;
 	canary->rounds_changed += changed != 0;
@@ -103,9 +93,9 @@ static void compare(struct canary *canary)
 /* Until the writer has gone on by that many writes, as its words in the BAR tell. */
 static void wait_for_writes(struct canary *canary, uint64_t more)
 {
-	const volatile uint64_t *words = (const volatile uint64_t *)canary->fixture->window;
+	const volatile uint64_t *words = (const volatile uint64_t *)canary->hosts.fixture->window;
 	const size_t step = REMOTE_BLOCK / sizeof(*words);
-	const size_t count = canary->fixture->size / sizeof(*words);
+	const size_t count = canary->hosts.fixture->size / sizeof(*words);
 	int64_t end = clock_now_ns() + TEST_TIMEOUT_NS;
 	uint64_t first = 0, last = 0;
 
@@ -125,7 +115,7 @@ static void must_be_refused(struct canary *canary)
 {
 	struct remote_answer answer;
 
-	if (remote_wait(&canary->remote, &answer, &test_error)) {
+	if (remote_wait(&canary->hosts.remote, &answer, &test_error)) {
 		compare(canary);
 		report(canary);
 		fail_msg("%s", test_error.text);
@@ -138,13 +128,13 @@ static void must_be_refused(struct canary *canary)
 
 static void run(struct canary *canary)
 {
-	must(remote_run(&canary->remote, mr_remote_at(canary->fixture, 0),
-			(uint32_t)canary->fixture->size, &test_error));
+	must(remote_run(&canary->hosts.remote, mr_remote_at(canary->hosts.fixture, 0),
+			(uint32_t)canary->hosts.fixture->size, &test_error));
 }
 
 static void lend_again(struct canary *canary)
 {
-	struct fixture *fixture = canary->fixture;
+	struct fixture *fixture = canary->hosts.fixture;
 	struct ibv_mr *old = fixture->mr;
 
 	must(trigger_undo(fixture, trigger));
@@ -155,7 +145,7 @@ static void lend_again(struct canary *canary)
 		fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
 		assert_int_equal(ibv_dereg_mr(old), 0);
 	}
-	must(remote_connect(&canary->remote, &test_error));
+	must(remote_connect(&canary->hosts.remote, &test_error));
 }
 
 static void play_round(struct canary *canary)
@@ -164,14 +154,14 @@ static void play_round(struct canary *canary)
 	wait_for_writes(canary, 1 + (uint64_t)rand() % MOST_BEFORE);
 	/* It would keep the device's file open. */
 	if (trigger == TRIGGER_CLOSE)
-		fixture_unmap_window(canary->fixture);
-	must(trigger_pull(canary->fixture, trigger));
+		fixture_unmap_window(canary->hosts.fixture);
+	must(trigger_pull(canary->hosts.fixture, trigger));
 	if (watched(canary))
-		memcpy(canary->snapshot, watched(canary), canary->fixture->size);
+		memcpy(canary->snapshot, watched(canary), canary->hosts.fixture->size);
 	canary->rounds++;
 	must_be_refused(canary);
 	/* With connections that begin after the revoke. */
-	must(remote_connect(&canary->remote, &test_error));
+	must(remote_connect(&canary->hosts.remote, &test_error));
 	run(canary);
 	must_be_refused(canary);
 	compare(canary);
@@ -180,7 +170,7 @@ static void play_round(struct canary *canary)
 
 static void map_witness(struct canary *canary)
 {
-	struct fixture *fixture = canary->fixture;
+	struct fixture *fixture = canary->hosts.fixture;
 	void *address;
 
 	if (!witness_map(vfio_exporter_bdf(fixture->exporter), test_options.bar, test_options.offset,
@@ -197,9 +187,9 @@ static void not_a_byte_changes(void **state)
 	struct canary *canary = *state;
 
 	map_witness(canary);
-	memset(canary->fixture->window, 0, canary->fixture->size);
-	canary->strays_before = lab_counter(canary->fixture, "dma.unmapped_accesses");
-	canary->stale_keys_before = lab_counter(canary->fixture, "stale_keys");
+	memset(canary->hosts.fixture->window, 0, canary->hosts.fixture->size);
+	canary->strays_before = lab_counter(canary->hosts.fixture, "dma.unmapped_accesses");
+	canary->stale_keys_before = lab_counter(canary->hosts.fixture, "stale_keys");
 	for (unsigned int i = 0; i < test_options.iterations; i++)
 		play_round(canary);
 	report(canary);

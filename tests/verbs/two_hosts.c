@@ -9,9 +9,8 @@
 #include <sys/wait.h>
 
 #include "driver.h"
-#include "fixture.h"
-#include "remote.h"
 #include "trigger.h"
+#include "two_hosts.h"
 
 #define LENGTH 65536u
 #define DELAY_US 100000
@@ -19,36 +18,18 @@
 /* Of retries that are used up; the sum of the QPs' timeouts is far below. */
 #define GONE_NS (40 * NS_PER_S)
 
-struct two_hosts {
-	struct fixture *fixture;
-	struct remote remote;
-};
-
 static int set_up(void **state)
 {
 	struct two_hosts *hosts = calloc(1, sizeof(*hosts));
-	int ret;
 
-	if (!hosts)
-		return -1;
 	*state = hosts;
-	hosts->remote.socket = -1;
-	ret = fixture_setup((void **)&hosts->fixture);
-	if (!ret)
-		ret = remote_start(&hosts->remote, &hosts->fixture->peer, &test_error);
-	if (ret)
-		print_error("# setup: %s\n", test_error.text);
-	return ret;
+	return hosts ? two_hosts_set_up(hosts) : -1;
 }
 
 static int tear_down(void **state)
 {
-	struct two_hosts *hosts = *state;
-
-	lab_mend_link(hosts->fixture->lab);
-	remote_stop(&hosts->remote);
-	fixture_teardown((void **)&hosts->fixture);
-	free(hosts);
+	two_hosts_tear_down(*state);
+	free(*state);
 	return 0;
 }
 
@@ -130,24 +111,15 @@ static void revoked_by_request(void **state)
 
 /* ---- the lab's links ---- */
 
-static void set_link(struct two_hosts *hosts, json_t *how)
-{
-	int ret = lab_set_link(hosts->fixture->lab, how, &test_error);
-
-	if (ret && test_error.missing)
-		test_skip("%s", test_error.text);
-	must(ret);
-}
-
 static void link_that_loses(void **state)
 {
 	struct two_hosts *hosts = *state;
 	uint64_t lost = lab_counter(hosts->fixture, "link.lost");
 
-	set_link(hosts, json_pack("{s:i, s:i}", "loss", 50, "seed", 5));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i, s:i}", "loss", 50, "seed", 5));
 	for (uint32_t i = 0; i < LOSSY_MESSAGES; i++)
 		must_write(hosts, 100 + i, IBV_WC_SUCCESS);
-	set_link(hosts, json_pack("{s:i}", "loss", 0));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i}", "loss", 0));
 	lost = lab_counter(hosts->fixture, "link.lost") - lost;
 	print_message("# %llu packets were lost\n", (unsigned long long)lost);
 	assert_true(lost > 0);
@@ -166,9 +138,9 @@ static void link_that_delays(void **state)
 	struct two_hosts *hosts = *state;
 	int64_t before = time_of_a_write(hosts, 200), delayed;
 
-	set_link(hosts, json_pack("{s:i}", "delay_us", DELAY_US));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i}", "delay_us", DELAY_US));
 	delayed = time_of_a_write(hosts, 201);
-	set_link(hosts, json_pack("{s:i}", "delay_us", 0));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i}", "delay_us", 0));
 	print_message("# a write takes %lld us, and %lld us with a delay of %d us\n",
 		      (long long)(before / NS_PER_US), (long long)(delayed / NS_PER_US), DELAY_US);
 	/* The clock of the model's loop may lag by a millisecond. */
@@ -195,14 +167,14 @@ static void delayed_past_the_revoke(void **state)
 	struct remote_answer answer;
 
 	must_write(hosts, 210, IBV_WC_SUCCESS);
-	set_link(hosts, json_pack("{s:i}", "delay_us", 5 * DELAY_US));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i}", "delay_us", 5 * DELAY_US));
 	must(remote_run(&hosts->remote, mr_remote_at(hosts->fixture, 0), LENGTH, &test_error));
 	/* The next ones are posted by then, and wait for their time. */
 	wait_for_words(hosts);
 	must(trigger_pull(hosts->fixture, TRIGGER_REVOKE));
 	memcpy(snapshot, hosts->fixture->window, LENGTH);
 	must(remote_wait(&hosts->remote, &answer, &test_error));
-	set_link(hosts, json_pack("{s:i}", "delay_us", 0));
+	must_set_link(hosts->fixture->lab, json_pack("{s:i}", "delay_us", 0));
 	for (unsigned int i = 0; i < REMOTE_QPS; i++)
 		assert_int_equal(answer.status[i], IBV_WC_REM_ACCESS_ERR);
 	assert_memory_equal(snapshot, hosts->fixture->window, LENGTH);
@@ -229,9 +201,9 @@ static void link_that_is_down(void **state)
 
 	must(remote_run(&hosts->remote, mr_remote_at(hosts->fixture, 0), LENGTH, &test_error));
 	wait_for_words(hosts);
-	set_link(hosts, json_pack("{s:b}", "up", 0));
+	must_set_link(hosts->fixture->lab, json_pack("{s:b}", "up", 0));
 	must_have_given_up(hosts);
-	set_link(hosts, json_pack("{s:b}", "up", 1));
+	must_set_link(hosts->fixture->lab, json_pack("{s:b}", "up", 1));
 	must(remote_connect(&hosts->remote, &test_error));
 	must_write(hosts, 300, IBV_WC_SUCCESS);
 }

@@ -10,16 +10,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fixture.h"
 #include "plain_dmabuf.h"
-#include "remote.h"
+#include "two_hosts.h"
 
 #define LENGTH 65536u
 #define DELAY_US 100000
 #define LOSSY_MESSAGES 10u
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
 
-struct two_hosts {
+struct srd_hosts {
 	struct fixture *exporter;	/* and its dma-buf */
 	struct verbs_peer peer;
 	struct remote remote;
@@ -28,7 +27,7 @@ struct two_hosts {
 	struct ibv_mr *mr;
 };
 
-static struct ibv_mr *register_memory(struct two_hosts *hosts)
+static struct ibv_mr *register_memory(struct srd_hosts *hosts)
 {
 	struct ibv_mr *mr;
 
@@ -39,7 +38,7 @@ static struct ibv_mr *register_memory(struct two_hosts *hosts)
 static int set_up(void **state)
 {
 	const struct verbs_peer_options options = { .device = test_options.device, .gid_index = 0 };
-	struct two_hosts *hosts = calloc(1, sizeof(*hosts));
+	struct srd_hosts *hosts = calloc(1, sizeof(*hosts));
 	int ret;
 
 	if (!hosts)
@@ -64,7 +63,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 
 	if (hosts->exporter)
 		lab_mend_link(hosts->exporter->lab);
@@ -83,7 +82,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void must_write(struct two_hosts *hosts, uint32_t rkey, uint32_t seed,
+static void must_write(struct srd_hosts *hosts, uint32_t rkey, uint32_t seed,
 		       enum ibv_wc_status expected)
 {
 	enum ibv_wc_status status;
@@ -97,7 +96,7 @@ static void must_write(struct two_hosts *hosts, uint32_t rkey, uint32_t seed,
 
 static void write_and_read(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 	enum ibv_wc_status status;
 
 	must_write(hosts, hosts->mr->rkey, 1, IBV_WC_SUCCESS);
@@ -108,7 +107,7 @@ static void write_and_read(void **state)
 
 static void bar_is_refused(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 	struct ibv_mr *mr;
 
 	must_fail(verbs_reg_dmabuf(&hosts->peer, hosts->exporter->dmabuf, 0, LENGTH, 0, ACCESS, &mr,
@@ -118,7 +117,7 @@ static void bar_is_refused(void **state)
 
 static void memory_region_goes(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 	uint32_t rkey = hosts->mr->rkey;
 
 	must_write(hosts, rkey, 3, IBV_WC_SUCCESS);
@@ -131,24 +130,15 @@ static void memory_region_goes(void **state)
 	must_write(hosts, hosts->mr->rkey, 5, IBV_WC_SUCCESS);
 }
 
-static void set_link(struct two_hosts *hosts, json_t *how)
-{
-	int ret = lab_set_link(hosts->exporter->lab, how, &test_error);
-
-	if (ret && test_error.missing)
-		test_skip("%s", test_error.text);
-	must(ret);
-}
-
 static void link_that_loses(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 	uint64_t lost = lab_counter(hosts->exporter, "link.lost");
 
-	set_link(hosts, json_pack("{s:i, s:i}", "loss", 50, "seed", 5));
+	must_set_link(hosts->exporter->lab, json_pack("{s:i, s:i}", "loss", 50, "seed", 5));
 	for (uint32_t i = 0; i < LOSSY_MESSAGES; i++)
 		must_write(hosts, hosts->mr->rkey, 100 + i, IBV_WC_SUCCESS);
-	set_link(hosts, json_pack("{s:i}", "loss", 0));
+	must_set_link(hosts->exporter->lab, json_pack("{s:i}", "loss", 0));
 	lost = lab_counter(hosts->exporter, "link.lost") - lost;
 	print_message("# %llu packets were lost\n", (unsigned long long)lost);
 	assert_true(lost > 0);
@@ -156,26 +146,26 @@ static void link_that_loses(void **state)
 
 static void link_that_delays(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 	int64_t start;
 
-	set_link(hosts, json_pack("{s:i}", "delay_us", DELAY_US));
+	must_set_link(hosts->exporter->lab, json_pack("{s:i}", "delay_us", DELAY_US));
 	start = clock_now_ns();
 	must_write(hosts, hosts->mr->rkey, 200, IBV_WC_SUCCESS);
 	/* The clock of the model's loop may lag by a millisecond. */
 	assert_true(clock_now_ns() - start >= (DELAY_US - 1000) * NS_PER_US);
-	set_link(hosts, json_pack("{s:i}", "delay_us", 0));
+	must_set_link(hosts->exporter->lab, json_pack("{s:i}", "delay_us", 0));
 }
 
 static void link_that_is_down(void **state)
 {
-	struct two_hosts *hosts = *state;
+	struct srd_hosts *hosts = *state;
 
 	must_write(hosts, hosts->mr->rkey, 300, IBV_WC_SUCCESS);
-	set_link(hosts, json_pack("{s:b}", "up", 0));
+	must_set_link(hosts->exporter->lab, json_pack("{s:b}", "up", 0));
 	must_write(hosts, hosts->mr->rkey, 301, IBV_WC_RESP_TIMEOUT_ERR);
 	must_hold_pattern(hosts->memory, LENGTH, 300);
-	set_link(hosts, json_pack("{s:b}", "up", 1));
+	must_set_link(hosts->exporter->lab, json_pack("{s:b}", "up", 1));
 	must_write(hosts, hosts->mr->rkey, 302, IBV_WC_SUCCESS);
 }
 
