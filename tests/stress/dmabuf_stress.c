@@ -417,7 +417,10 @@ static void do_kill(struct worker *worker)
 	EXPECT(KILL, child < 0 ? -errno : 0);
 	revoke_one(worker);
 	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	/* Interrupted it would leave behind a child that still has the device's file. */
+	while (waitpid(child, NULL, 0) < 0)
+		if (errno != EINTR)
+			give_up(KILL, "waiting for %d: %s", child, strerror(errno));
 	pthread_rwlock_unlock(&stress.device);
 	close(loan.fd);
 }
