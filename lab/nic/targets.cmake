@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # What the folders here have in common: unit tests, fuzz targets, and the parts of a device model.
 
-# CTest runs COMMAND as test NAME.
+# CTest runs the command as test NAME, and `run test unit` runs those with this label.
 function(nic_add_test name)
 	add_test(NAME ${name} COMMAND ${ARGN})
-	set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+	set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT 120)
 endfunction()
 
 # A fuzz target of those SOURCES. Every build replays the inputs in FOLDER, as test NAME; with
