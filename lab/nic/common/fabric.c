@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "fabric.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <jansson.h>
 #include <string.h>
@@ -76,8 +77,10 @@ struct fabric_port *fabric_attach(struct fabric *fabric, const void *address, si
 {
 	struct fabric_port *port;
 
-	if (length > FABRIC_ADDRESS_BYTES || find(fabric, address, length))
+	if (length > FABRIC_ADDRESS_BYTES || find(fabric, address, length)) {
+		errno = length > FABRIC_ADDRESS_BYTES ? EINVAL : EADDRINUSE;
 		return NULL;
+	}
 	port = g_new0(struct fabric_port, 1);
 	port->fabric = fabric;
 	pad(address, length, port->address);

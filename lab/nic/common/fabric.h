@@ -27,8 +27,9 @@ struct fabric *fabric_new(void);
 void fabric_free(struct fabric *fabric);
 
 /*
- * address: up to FABRIC_ADDRESS_BYTES, of whatever kind the device's network has. NULL if it is
- * taken. The counters get "link.packets" and "link.lost", for what crosses this port's link.
+ * address: up to FABRIC_ADDRESS_BYTES, of whatever kind the device's network has. NULL and errno
+ * EADDRINUSE if it is taken. The counters get "link.packets" and "link.lost", for what crosses this
+ * port's link.
  */
 struct fabric_port *fabric_attach(struct fabric *fabric, const void *address, size_t length,
 				  void *device, struct counters *counters);

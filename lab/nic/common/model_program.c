@@ -26,7 +26,6 @@ struct arguments {
 /* One host's device and what is its own. */
 struct served {
 	struct model_host host;
-	struct control *control;
 	void *device;
 };
 
@@ -184,12 +183,11 @@ static int start(const struct model_program *program, const struct place *place,
 		return -1;
 	host->counters = counters_new();
 	host->knobs = knobs_new();
-	served->control = control_new(host->loop, host->counters, host->knobs);
+	host->control = control_new(host->loop, host->counters, host->knobs);
 	served->device = program->new_device(host);
 	if (!served->device)
 		return fail(program, "make the device", "", errno);
-	program->add_control(served->device, served->control);
-	error = control_listen(served->control, place->control);
+	error = control_listen(host->control, place->control);
 	if (error)
 		return fail(program, "listen on ", place->control, -error);
 	error = pci_device_listen(program->pci(served->device), place->socket);
@@ -198,7 +196,7 @@ static int start(const struct model_program *program, const struct place *place,
 
 static void stop(const struct model_program *program, struct served *served)
 {
-	control_free(served->control);
+	control_free(served->host.control);
 	if (served->device)
 		program->free_device(served->device);
 	knobs_free(served->host.knobs);
@@ -229,6 +227,17 @@ static int serve(const struct model_program *program, const struct arguments *ar
 		stop(program, &crowd.served[--crowd.count]);
 	fabric_free(fabric);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+bool model_parse_hex(const char *program, const char *option, const char *value, uint64_t *number)
+{
+	char *end;
+
+	*number = strtoull(value, &end, 16);
+	if (*value && !*end)
+		return true;
+	fprintf(stderr, "%s: %s %s is no hexadecimal number\n", program, option, value);
+	return false;
 }
 
 int model_program_run(const struct model_program *program, int argc, char **argv)

@@ -6,26 +6,13 @@
 #ifndef LAB_NIC_COMMON_MODEL_PROGRAM_H
 #define LAB_NIC_COMMON_MODEL_PROGRAM_H
 
-#include <ev.h>
 #include <getopt.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 
-struct control;
-struct counters;
-struct fabric;
-struct knobs;
+#include "model_host.h"
+
 struct pci_device;
-
-/* What a device is made with. */
-struct model_host {
-	unsigned int number; /* of the host, from 0: addresses differ by it */
-	FILE *log;	     /* NULL: none */
-	struct counters *counters;
-	struct knobs *knobs;
-	struct fabric *fabric;
-	struct ev_loop *loop;
-};
 
 struct model_program {
 	const char *name;
@@ -38,10 +25,11 @@ struct model_program {
 	/* NULL and errno if it cannot be made. */
 	void *(*new_device)(const struct model_host *host);
 	struct pci_device *(*pci)(void *device);
-	void (*add_control)(void *device, struct control *control);
 	void (*free_device)(void *device);
 };
 
+/* For set_option(): the value as a hexadecimal number. False, and said so, if it is none. */
+bool model_parse_hex(const char *program, const char *option, const char *value, uint64_t *number);
 /* What main() returns. */
 int model_program_run(const struct model_program *program, int argc, char **argv);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The function as a whole: its making, its resets, and what a test may ask of it. */
-#include <errno.h>
-#include <stdarg.h>
-
 #include "qp.h"
 
 #define REGISTER_BAR_BYTES 0x1000u
@@ -10,21 +7,9 @@
 #define MSIX_PBA_OFFSET 0x1000u
 #define LLQ_BAR_BYTES (EFA_MAX_QPS * (u64)EFA_LLQ_BYTES)
 #define DOORBELL_BAR_BYTES 0x800000u
+#define GUIDS_OF_A_HOST 0x10u
 
 _Static_assert((EFA_MAX_QPS + EFA_MAX_CQS) * EFA_DOORBELL_PAGE <= DOORBELL_BAR_BYTES, "room");
-
-void efa_log(struct efa_device *dev, const char *format, ...)
-{
-	va_list args;
-
-	if (!dev->log)
-		return;
-	fputs("efa: ", dev->log);
-	va_start(args, format);
-	vfprintf(dev->log, format, args);
-	va_end(args);
-	fputc('\n', dev->log);
-}
 
 int efa_publish(struct efa_device *dev, u64 address, const void *entry, u32 size, u32 head)
 {
@@ -197,61 +182,6 @@ static void make_address(struct efa_device *dev)
 	memcpy(dev->gid + 8, &guid, sizeof(guid));
 }
 
-struct efa_device *efa_device_new(const struct efa_options *options, struct counters *counters,
-				  struct knobs *knobs, struct ev_loop *loop)
-{
-	struct efa_device *dev = g_new0(struct efa_device, 1);
-
-	dev->counters = counters;
-	dev->knobs = knobs;
-	dev->log = options->log;
-	dev->guid = options->guid;
-	dev->api_version = options->api_version;
-	make_address(dev);
-	dev->port = fabric_attach(options->fabric, dev->gid, sizeof(dev->gid), dev, counters);
-	if (!dev->port) {
-		g_free(dev);
-		errno = EADDRINUSE;
-		return NULL;
-	}
-	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
-	if (!dev->pci) {
-		fabric_detach(dev->port);
-		g_free(dev);
-		return NULL;
-	}
-	pci_device_set_log(dev->pci, options->log);
-	dev->dma = pci_device_dma(dev->pci);
-	make_counters(dev);
-	make_tables(dev);
-	dev->turns = turns_new(dev->pci);
-	dev->registers = registers_new(dev);
-	dev->admin = admin_queue_new(dev);
-	knobs_set_release(knobs, on_release, dev);
-	return dev;
-}
-
-void efa_device_free(struct efa_device *dev)
-{
-	if (!dev)
-		return;
-	efa_device_reset(dev);
-	fabric_detach(dev->port);
-	knobs_set_release(dev->knobs, NULL, NULL);
-	id_table_free(dev->qps);
-	id_table_free(dev->cqs);
-	id_table_free(dev->eqs);
-	id_table_free(dev->mrs);
-	id_table_free(dev->ahs);
-	id_table_free(dev->pds);
-	id_table_free(dev->uars);
-	admin_queue_free(dev->admin);
-	registers_free(dev->registers);
-	turns_free(dev->turns);
-	pci_device_free(dev->pci);
-	g_free(dev);
-}
-
 static json_t *control_state(void *opaque, const json_t *request)
 {
 	struct efa_device *dev = opaque;
@@ -289,7 +219,7 @@ static json_t *control_event(void *opaque, const json_t *request)
 	return json_object();
 }
 
-void efa_device_control(struct efa_device *dev, struct control *control)
+static void add_commands(struct efa_device *dev, struct control *control)
 {
 	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
@@ -298,4 +228,58 @@ void efa_device_control(struct efa_device *dev, struct control *control)
 	control_add_command(control, "event",
 			    "{\"group\": N, \"syndrome\": N}: an asynchronous event", control_event,
 			    dev);
+}
+
+struct efa_device *efa_device_new(const struct efa_options *options,
+				  const struct model_host *host)
+{
+	struct efa_device *dev = g_new0(struct efa_device, 1);
+
+	dev->counters = host->counters;
+	dev->knobs = host->knobs;
+	dev->log = host->log;
+	dev->guid = options->guid + (u64)GUIDS_OF_A_HOST * host->number;
+	dev->api_version = options->api_version;
+	make_address(dev);
+	dev->port = fabric_attach(host->fabric, dev->gid, sizeof(dev->gid), dev, dev->counters);
+	if (dev->port)
+		dev->pci = pci_device_new(&device_config, &device_ops, dev, dev->counters,
+					  host->loop);
+	if (!dev->pci) {
+		fabric_detach(dev->port);
+		g_free(dev);
+		return NULL;
+	}
+	pci_device_set_log(dev->pci, dev->log);
+	dev->dma = pci_device_dma(dev->pci);
+	make_counters(dev);
+	make_tables(dev);
+	dev->turns = turns_new(dev->pci);
+	dev->registers = registers_new(dev);
+	dev->admin = admin_queue_new(dev);
+	knobs_set_release(dev->knobs, on_release, dev);
+	if (host->control)
+		add_commands(dev, host->control);
+	return dev;
+}
+
+void efa_device_free(struct efa_device *dev)
+{
+	if (!dev)
+		return;
+	efa_device_reset(dev);
+	fabric_detach(dev->port);
+	knobs_set_release(dev->knobs, NULL, NULL);
+	id_table_free(dev->qps);
+	id_table_free(dev->cqs);
+	id_table_free(dev->eqs);
+	id_table_free(dev->mrs);
+	id_table_free(dev->ahs);
+	id_table_free(dev->pds);
+	id_table_free(dev->uars);
+	admin_queue_free(dev->admin);
+	registers_free(dev->registers);
+	turns_free(dev->turns);
+	pci_device_free(dev->pci);
+	g_free(dev);
 }

@@ -18,6 +18,7 @@
 
 #include "../common/fabric.h"
 #include "../common/id_table.h"
+#include "../common/model_host.h"
 #include "../common/turns.h"
 #include "../control/control.h"
 #include "../control/counters.h"
@@ -129,21 +130,16 @@ struct efa_device {
 struct efa_options {
 	u64 guid;
 	u32 api_version;
-	struct fabric *fabric;
-	FILE *log;
 };
 
-struct efa_device *efa_device_new(const struct efa_options *options, struct counters *counters,
-				  struct knobs *knobs, struct ev_loop *loop);
+struct efa_device *efa_device_new(const struct efa_options *options,
+				  const struct model_host *host);
 void efa_device_free(struct efa_device *dev);
 /* What the PCI function calls; for those who drive a device without a socket. */
 const struct pci_device_ops *efa_device_ops(void);
-/* "state", "mr", "event" */
-void efa_device_control(struct efa_device *dev, struct control *control);
 /* All objects gone, all registers as new; DMA windows stay. */
 void efa_device_reset(struct efa_device *dev);
-void efa_log(struct efa_device *dev, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+#define efa_log(dev, ...) model_log((dev)->log, "efa", __VA_ARGS__)
 /*
  * Entry of a ring in host memory; the first `head` bytes (4 or 8, with the phase bit) become visible
  * last, at once. 0 or what dma_write() says.

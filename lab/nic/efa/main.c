@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* nic-efa: an emulated Elastic Fabric Adapter behind a vfio-user socket. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../common/model_program.h"
 #include "efa.h"
-
-#define GUIDS_OF_A_HOST 0x10u
 
 static struct efa_options model = {.guid = 0x0200000000000200ull, .api_version = 0x0003};
 
@@ -26,35 +23,19 @@ static bool set_api(const char *value)
 
 static bool set_option(int option, const char *value)
 {
-	char *end;
-
 	if (option == 'a')
 		return set_api(value);
-	model.guid = strtoull(value, &end, 16);
-	if (*value && !*end)
-		return true;
-	fprintf(stderr, "nic-efa: --guid %s is no hexadecimal number\n", value);
-	return false;
+	return model_parse_hex("nic-efa", "--guid", value, &model.guid);
 }
 
 static void *new_device(const struct model_host *host)
 {
-	struct efa_options options = model;
-
-	options.guid += GUIDS_OF_A_HOST * host->number;
-	options.fabric = host->fabric;
-	options.log = host->log;
-	return efa_device_new(&options, host->counters, host->knobs, host->loop);
+	return efa_device_new(&model, host);
 }
 
 static struct pci_device *pci(void *device)
 {
 	return ((struct efa_device *)device)->pci;
-}
-
-static void add_control(void *device, struct control *control)
-{
-	efa_device_control(device, control);
 }
 
 static void free_device(void *device)
@@ -79,7 +60,6 @@ int main(int argc, char **argv)
 		.set_option = set_option,
 		.new_device = new_device,
 		.pci = pci,
-		.add_control = add_control,
 		.free_device = free_device,
 	};
 

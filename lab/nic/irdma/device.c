@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The function as a whole: its making, its resets, and what a test may ask of it. */
-#include <errno.h>
-#include <stdarg.h>
-
 #include "irdma.h"
 
 #define REGISTER_BAR 0u
 #define MSIX_BAR 3u
 #define MSIX_BAR_BYTES 0x2000u
 #define MSIX_PBA_OFFSET 0x1000u
-
-void irdma_log(struct irdma_device *dev, const char *format, ...)
-{
-	va_list args;
-
-	if (!dev->log)
-		return;
-	fputs("irdma: ", dev->log);
-	va_start(args, format);
-	vfprintf(dev->log, format, args);
-	va_end(args);
-	fputc('\n', dev->log);
-}
 
 static void make_counters(struct irdma_device *dev)
 {
@@ -157,62 +141,6 @@ static void on_release(void *opaque, const char *operation, uint64_t ticket)
 		data_path_release(dev, ticket);
 }
 
-struct irdma_device *irdma_device_new(const struct irdma_options *options,
-				      struct counters *counters, struct knobs *knobs,
-				      struct ev_loop *loop)
-{
-	struct irdma_device *dev = g_new0(struct irdma_device, 1);
-
-	dev->counters = counters;
-	dev->knobs = knobs;
-	dev->log = options->log;
-	for (u32 i = 0; i < sizeof(dev->mac); i++)
-		dev->mac[i] = options->mac >> (40 - 8 * i);
-	dev->port = fabric_attach(options->fabric, dev->mac, sizeof(dev->mac), dev, counters);
-	if (!dev->port) {
-		g_free(dev);
-		errno = EADDRINUSE;
-		return NULL;
-	}
-	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
-	if (!dev->pci) {
-		fabric_detach(dev->port);
-		g_free(dev);
-		return NULL;
-	}
-	pci_device_set_log(dev->pci, options->log);
-	dev->dma = pci_device_dma(dev->pci);
-	make_counters(dev);
-	make_tables(dev);
-	dev->turns = turns_new(dev->pci);
-	dev->registers = registers_new(dev);
-	dev->hmc = hmc_new(dev);
-	dev->events = event_queues_new(dev);
-	dev->control = control_queue_new(dev);
-	knobs_set_release(knobs, on_release, dev);
-	return dev;
-}
-
-void irdma_device_free(struct irdma_device *dev)
-{
-	if (!dev)
-		return;
-	irdma_device_reset(dev);
-	fabric_detach(dev->port);
-	knobs_set_release(dev->knobs, NULL, NULL);
-	id_table_free(dev->qps);
-	id_table_free(dev->cqs);
-	id_table_free(dev->stags);
-	id_table_free(dev->ahs);
-	control_queue_free(dev->control);
-	event_queues_free(dev->events);
-	hmc_free(dev->hmc);
-	registers_free(dev->registers);
-	turns_free(dev->turns);
-	pci_device_free(dev->pci);
-	g_free(dev);
-}
-
 static json_t *control_state(void *opaque, const json_t *request)
 {
 	struct irdma_device *dev = opaque;
@@ -234,11 +162,65 @@ static json_t *control_stag(void *opaque, const json_t *request)
 					   (unsigned long long)json_integer_value(number));
 }
 
-void irdma_device_control(struct irdma_device *dev, struct control *control)
+static void add_commands(struct irdma_device *dev, struct control *control)
 {
 	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
 			    dev);
 	control_add_command(control, "stag", "{\"stag\": N}: one memory region or window",
 			    control_stag, dev);
+}
+
+struct irdma_device *irdma_device_new(const struct irdma_options *options,
+				      const struct model_host *host)
+{
+	struct irdma_device *dev = g_new0(struct irdma_device, 1);
+
+	dev->counters = host->counters;
+	dev->knobs = host->knobs;
+	dev->log = host->log;
+	for (u32 i = 0; i < sizeof(dev->mac); i++)
+		dev->mac[i] = (options->mac + host->number) >> (40 - 8 * i);
+	dev->port = fabric_attach(host->fabric, dev->mac, sizeof(dev->mac), dev, dev->counters);
+	if (dev->port)
+		dev->pci = pci_device_new(&device_config, &device_ops, dev, dev->counters,
+					  host->loop);
+	if (!dev->pci) {
+		fabric_detach(dev->port);
+		g_free(dev);
+		return NULL;
+	}
+	pci_device_set_log(dev->pci, dev->log);
+	dev->dma = pci_device_dma(dev->pci);
+	make_counters(dev);
+	make_tables(dev);
+	dev->turns = turns_new(dev->pci);
+	dev->registers = registers_new(dev);
+	dev->hmc = hmc_new(dev);
+	dev->events = event_queues_new(dev);
+	dev->control = control_queue_new(dev);
+	knobs_set_release(dev->knobs, on_release, dev);
+	if (host->control)
+		add_commands(dev, host->control);
+	return dev;
+}
+
+void irdma_device_free(struct irdma_device *dev)
+{
+	if (!dev)
+		return;
+	irdma_device_reset(dev);
+	fabric_detach(dev->port);
+	knobs_set_release(dev->knobs, NULL, NULL);
+	id_table_free(dev->qps);
+	id_table_free(dev->cqs);
+	id_table_free(dev->stags);
+	id_table_free(dev->ahs);
+	control_queue_free(dev->control);
+	event_queues_free(dev->events);
+	hmc_free(dev->hmc);
+	registers_free(dev->registers);
+	turns_free(dev->turns);
+	pci_device_free(dev->pci);
+	g_free(dev);
 }

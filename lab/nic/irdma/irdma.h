@@ -19,6 +19,7 @@
 
 #include "../common/fabric.h"
 #include "../common/id_table.h"
+#include "../common/model_host.h"
 #include "../common/turns.h"
 #include "../control/control.h"
 #include "../control/counters.h"
@@ -79,24 +80,18 @@ struct irdma_device {
 
 struct irdma_options {
 	u64 mac;
-	struct fabric *fabric;
-	FILE *log;
 };
 
 struct irdma_device *irdma_device_new(const struct irdma_options *options,
-				      struct counters *counters, struct knobs *knobs,
-				      struct ev_loop *loop);
+				      const struct model_host *host);
 void irdma_device_free(struct irdma_device *dev);
 /* What the PCI function calls; for those who drive a device without a socket. */
 const struct pci_device_ops *irdma_device_ops(void);
-/* "state", "stag" */
-void irdma_device_control(struct irdma_device *dev, struct control *control);
 /* All objects gone, all registers as new; DMA windows stay. */
 void irdma_device_reset(struct irdma_device *dev);
 /* The control queue goes: so do the objects it made. Registers stay. */
 void irdma_device_teardown(struct irdma_device *dev);
-void irdma_log(struct irdma_device *dev, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+#define irdma_log(dev, ...) model_log((dev)->log, "irdma", __VA_ARGS__)
 
 /* ---- registers.c ---------------------------------------------------------------------------- */
 

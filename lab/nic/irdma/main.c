@@ -22,22 +22,12 @@ static bool set_option(int option, const char *value)
 
 static void *new_device(const struct model_host *host)
 {
-	struct irdma_options options = model;
-
-	options.mac += host->number;
-	options.fabric = host->fabric;
-	options.log = host->log;
-	return irdma_device_new(&options, host->counters, host->knobs, host->loop);
+	return irdma_device_new(&model, host);
 }
 
 static struct pci_device *pci(void *device)
 {
 	return ((struct irdma_device *)device)->pci;
-}
-
-static void add_control(void *device, struct control *control)
-{
-	irdma_device_control(device, control);
 }
 
 static void free_device(void *device)
@@ -59,7 +49,6 @@ int main(int argc, char **argv)
 		.set_option = set_option,
 		.new_device = new_device,
 		.pci = pci,
-		.add_control = add_control,
 		.free_device = free_device,
 	};
 

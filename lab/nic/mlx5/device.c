@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The function as a whole: its making, its resets, and what a test may ask of it. */
-#include <errno.h>
-#include <stdarg.h>
-
 #include "device.h"
 #include "hca.h"
 #include "memory_key.h"
@@ -15,19 +12,7 @@
 #define MSIX_BAR_BYTES 0x2000u
 #define MSIX_PBA_OFFSET 0x1000u
 #define DEFAULT_FATAL_SYNDROME 1
-
-void mlx5_log(struct mlx5_device *dev, const char *format, ...)
-{
-	va_list args;
-
-	if (!dev->log)
-		return;
-	fputs("mlx5: ", dev->log);
-	va_start(args, format);
-	vfprintf(dev->log, format, args);
-	va_end(args);
-	fputc('\n', dev->log);
-}
+#define GUIDS_OF_A_HOST 0x10u
 
 static void make_counters(struct mlx5_device *dev)
 {
@@ -188,70 +173,6 @@ static void on_release(void *opaque, const char *operation, uint64_t ticket)
 		data_path_release(dev, operation, ticket);
 }
 
-struct mlx5_device *mlx5_device_new(const struct mlx5_options *options, struct counters *counters,
-				    struct knobs *knobs, struct ev_loop *loop)
-{
-	struct mlx5_device *dev = g_new0(struct mlx5_device, 1);
-
-	dev->counters = counters;
-	dev->knobs = knobs;
-	dev->log = options->log;
-	dev->lid = options->lid;
-	if (!port_attach(dev, options->fabric)) {
-		g_free(dev);
-		errno = EADDRINUSE;
-		return NULL;
-	}
-	dev->pci = pci_device_new(&device_config, &device_ops, dev, counters, loop);
-	if (!dev->pci) {
-		fabric_detach(dev->port);
-		g_free(dev);
-		return NULL;
-	}
-	make_counters(dev);
-	make_tables(dev);
-	pci_device_set_log(dev->pci, options->log);
-	dev->dma = pci_device_dma(dev->pci);
-	dev->hca = g_new0(struct hca, 1);
-	dev->hca->guid = options->guid;
-	dev->hca->transport_faults = options->transport_faults;
-	dev->commands = command_interface_new(dev);
-	dev->faults = page_faults_new(dev);
-	dev->memory = device_memory_new(dev);
-	dev->scheduler = scheduler_new(dev);
-	knobs_set_release(knobs, on_release, dev);
-	mlx5_device_reset(dev);
-	return dev;
-}
-
-void mlx5_device_free(struct mlx5_device *dev)
-{
-	if (!dev)
-		return;
-	mlx5_device_reset(dev);
-	fabric_detach(dev->port);
-	knobs_set_release(dev->knobs, NULL, NULL);
-	scheduler_free(dev->scheduler);
-	page_faults_free(dev->faults);
-	device_memory_free(dev->memory);
-	command_interface_free(dev->commands);
-	id_table_free(dev->multicast);
-	id_table_free(dev->qps);
-	id_table_free(dev->srqs);
-	id_table_free(dev->cqs);
-	id_table_free(dev->eqs);
-	id_table_free(dev->mkeys);
-	id_table_free(dev->others);
-	id_table_free(dev->counter_sets);
-	id_table_free(dev->transport_domains);
-	id_table_free(dev->xrcds);
-	id_table_free(dev->pds);
-	id_table_free(dev->uars);
-	pci_device_free(dev->pci);
-	g_free(dev->hca);
-	g_free(dev);
-}
-
 static json_t *control_state(void *opaque, const json_t *request)
 {
 	struct mlx5_device *dev = opaque;
@@ -313,9 +234,8 @@ static json_t *control_present(void *opaque, const json_t *request)
 	return json_object();
 }
 
-void mlx5_device_control(struct mlx5_device *dev, struct control *control)
+static void add_commands(struct mlx5_device *dev, struct control *control)
 {
-	dev->control = control;
 	fabric_control(dev->port, control);
 	control_add_command(control, "state", "how many objects of each kind live", control_state,
 			    dev);
@@ -326,4 +246,68 @@ void mlx5_device_control(struct mlx5_device *dev, struct control *control)
 	control_add_command(control, "plug",
 			    "{\"present\": B}: the function is pulled out, or put back",
 			    control_present, dev);
+}
+
+struct mlx5_device *mlx5_device_new(const struct mlx5_options *options,
+				    const struct model_host *host)
+{
+	struct mlx5_device *dev = g_new0(struct mlx5_device, 1);
+
+	dev->counters = host->counters;
+	dev->knobs = host->knobs;
+	dev->log = host->log;
+	dev->lid = host->number + 1;
+	dev->port = port_attach(dev, host->fabric);
+	if (dev->port)
+		dev->pci = pci_device_new(&device_config, &device_ops, dev, dev->counters,
+					  host->loop);
+	if (!dev->pci) {
+		fabric_detach(dev->port);
+		g_free(dev);
+		return NULL;
+	}
+	pci_device_set_log(dev->pci, dev->log);
+	dev->dma = pci_device_dma(dev->pci);
+	make_counters(dev);
+	make_tables(dev);
+	dev->hca = g_new0(struct hca, 1);
+	dev->hca->guid = options->guid + (u64)GUIDS_OF_A_HOST * host->number;
+	dev->hca->transport_faults = options->transport_faults;
+	dev->commands = command_interface_new(dev);
+	dev->faults = page_faults_new(dev);
+	dev->memory = device_memory_new(dev);
+	dev->scheduler = scheduler_new(dev);
+	knobs_set_release(dev->knobs, on_release, dev);
+	mlx5_device_reset(dev);
+	if (host->control)
+		add_commands(dev, host->control);
+	return dev;
+}
+
+void mlx5_device_free(struct mlx5_device *dev)
+{
+	if (!dev)
+		return;
+	mlx5_device_reset(dev);
+	fabric_detach(dev->port);
+	knobs_set_release(dev->knobs, NULL, NULL);
+	scheduler_free(dev->scheduler);
+	page_faults_free(dev->faults);
+	device_memory_free(dev->memory);
+	command_interface_free(dev->commands);
+	id_table_free(dev->multicast);
+	id_table_free(dev->qps);
+	id_table_free(dev->srqs);
+	id_table_free(dev->cqs);
+	id_table_free(dev->eqs);
+	id_table_free(dev->mkeys);
+	id_table_free(dev->others);
+	id_table_free(dev->counter_sets);
+	id_table_free(dev->transport_domains);
+	id_table_free(dev->xrcds);
+	id_table_free(dev->pds);
+	id_table_free(dev->uars);
+	pci_device_free(dev->pci);
+	g_free(dev->hca);
+	g_free(dev);
 }

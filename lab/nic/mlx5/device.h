@@ -33,18 +33,13 @@
 struct mlx5_options {
 	bool transport_faults;
 	u64 guid;
-	u16 lid;
-	struct fabric *fabric;
-	FILE *log;
 };
 
-struct mlx5_device *mlx5_device_new(const struct mlx5_options *options, struct counters *counters,
-				    struct knobs *knobs, struct ev_loop *loop);
+struct mlx5_device *mlx5_device_new(const struct mlx5_options *options,
+				    const struct model_host *host);
 void mlx5_device_free(struct mlx5_device *dev);
 /* What the PCI function calls; for those who drive a device without a socket. */
 const struct pci_device_ops *mlx5_device_ops(void);
-/* "state", "mkey", "fatal" */
-void mlx5_device_control(struct mlx5_device *dev, struct control *control);
 /* TEARDOWN_HCA: as a reset, but the command interface and the capabilities stay. */
 void mlx5_device_teardown(struct mlx5_device *dev);
 
@@ -66,8 +61,8 @@ bool command_interface_release(struct command_interface *commands, u64 ticket);
 
 /* caps.c, port.c */
 void port_reset(struct mlx5_device *dev);
-/* To the fabric. False if its LID is taken. */
-bool port_attach(struct mlx5_device *dev, struct fabric *fabric);
+/* To the fabric. NULL if its LID is taken. */
+struct fabric_port *port_attach(struct mlx5_device *dev, struct fabric *fabric);
 extern const struct command_entry capability_commands[];
 extern const struct command_entry port_commands[];
 

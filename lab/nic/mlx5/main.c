@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* nic-mlx5: an emulated ConnectX-5 InfiniBand function behind a vfio-user socket. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../common/model_program.h"
 #include "device.h"
 
-#define GUIDS_OF_A_HOST 0x10
-
 static struct mlx5_options model = {.guid = 0x0200000000000100ull};
 
 static bool set_option(int option, const char *value)
 {
-	char *end;
-
 	if (option == 'o') {
 		model.transport_faults = !strcmp(value, "transport");
 		if (model.transport_faults || !strcmp(value, "memory"))
@@ -21,32 +16,17 @@ static bool set_option(int option, const char *value)
 		fprintf(stderr, "nic-mlx5: --odp-scheme is memory or transport\n");
 		return false;
 	}
-	model.guid = strtoull(value, &end, 16);
-	if (*value && !*end)
-		return true;
-	fprintf(stderr, "nic-mlx5: --guid %s is no hexadecimal number\n", value);
-	return false;
+	return model_parse_hex("nic-mlx5", "--guid", value, &model.guid);
 }
 
 static void *new_device(const struct model_host *host)
 {
-	struct mlx5_options options = model;
-
-	options.guid += (u64)GUIDS_OF_A_HOST * host->number;
-	options.lid = host->number + 1;
-	options.fabric = host->fabric;
-	options.log = host->log;
-	return mlx5_device_new(&options, host->counters, host->knobs, host->loop);
+	return mlx5_device_new(&model, host);
 }
 
 static struct pci_device *pci(void *device)
 {
 	return ((struct mlx5_device *)device)->pci;
-}
-
-static void add_control(void *device, struct control *control)
-{
-	mlx5_device_control(device, control);
 }
 
 static void free_device(void *device)
@@ -70,7 +50,6 @@ int main(int argc, char **argv)
 		.set_option = set_option,
 		.new_device = new_device,
 		.pci = pci,
-		.add_control = add_control,
 		.free_device = free_device,
 	};
 

@@ -19,6 +19,7 @@
 #include "ifc.h"
 #include "../common/fabric.h"
 #include "../common/id_table.h"
+#include "../common/model_host.h"
 #include "../control/control.h"
 #include "../control/counters.h"
 #include "../control/knobs.h"
@@ -110,7 +111,6 @@ struct mlx5_device {
 	struct counters *counters;
 	struct mlx5_counters count;
 	struct knobs *knobs;
-	struct control *control;
 	FILE *log;
 	u16 lid;
 	struct fabric_port *port;
@@ -130,8 +130,7 @@ struct mlx5_device {
 	u8 cqe_version; /* as told in the capabilities; 1: completions carry user indices */
 };
 
-void mlx5_log(struct mlx5_device *dev, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+#define mlx5_log(dev, ...) model_log((dev)->log, "mlx5", __VA_ARGS__)
 /* All objects gone, as after FLR or TEARDOWN_HCA; DMA maps stay. */
 void mlx5_device_reset(struct mlx5_device *dev);
 

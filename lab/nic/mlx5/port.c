@@ -73,12 +73,14 @@ static void link_changed(void *opaque, bool up)
 		   sizeof(data));
 }
 
-bool port_attach(struct mlx5_device *dev, struct fabric *fabric)
+struct fabric_port *port_attach(struct mlx5_device *dev, struct fabric *fabric)
 {
-	dev->port = fabric_attach(fabric, &dev->lid, sizeof(dev->lid), dev, dev->counters);
-	if (dev->port)
-		fabric_on_link_change(dev->port, link_changed);
-	return dev->port;
+	struct fabric_port *port =
+		fabric_attach(fabric, &dev->lid, sizeof(dev->lid), dev, dev->counters);
+
+	if (port)
+		fabric_on_link_change(port, link_changed);
+	return port;
 }
 
 static enum command_status query_vport_context(struct mlx5_device *dev, struct command *cmd)

@@ -45,7 +45,7 @@ static void run(struct fuzz *fuzz, int slices)
 {
 	while (slices-- && fuzz->host->ops->work(fuzz->host->device))
 		;
-	ev_run(fuzz->host->loop, EVRUN_NOWAIT);
+	ev_run(fuzz->host->model.loop, EVRUN_NOWAIT);
 }
 
 void fuzz_end(struct fuzz *fuzz)
@@ -88,7 +88,7 @@ void fuzz_rule(struct fuzz *fuzz, const char *operation, const char *action, int
 	json_t *rule = json_pack("{s:s, s:s, s:i}", "operation", operation, "action", action,
 				 "delay_us", delay_us);
 
-	knobs_add_rule(fuzz->host->knobs, rule);
+	knobs_add_rule(fuzz->host->model.knobs, rule);
 	json_decref(rule);
 }
 
@@ -98,7 +98,7 @@ void fuzz_step_knob(struct fuzz *fuzz, const char *const operations[FUZZ_KNOBS])
 	uint8_t which = take8(fuzz->input);
 
 	if (which & 0x80)
-		knobs_release(fuzz->host->knobs, NULL, 1 + which % 4);
+		knobs_release(fuzz->host->model.knobs, NULL, 1 + which % 4);
 	else
 		fuzz_rule(fuzz, operations[which % FUZZ_KNOBS], actions[which / 8 % 4],
 			  which / 32 * 10);

@@ -50,7 +50,7 @@ static inline void host_rule(struct host *host, const char *operation, const cha
 /* Releases what a rule holds of the operation (NULL: of all); at most so many. Returns how many. */
 static inline unsigned int host_release(struct host *host, const char *operation, unsigned int most)
 {
-	return knobs_release(host->base.knobs, operation, most);
+	return knobs_release(host->base.model.knobs, operation, most);
 }
 
 /* The end of a fixture from g_new0() that begins with a pointer to its host. */

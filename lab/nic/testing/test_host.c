@@ -19,10 +19,11 @@ void test_host_open(struct test_host *host, struct test_host *first)
 {
 	*host = (struct test_host){
 		.first = first,
-		.loop = first ? first->loop : ev_loop_new(EVFLAG_AUTO),
-		.fabric = first ? first->fabric : fabric_new(),
-		.counters = counters_new(),
-		.knobs = knobs_new(),
+		.model.number = !!first,
+		.model.loop = first ? first->model.loop : ev_loop_new(EVFLAG_AUTO),
+		.model.fabric = first ? first->model.fabric : fabric_new(),
+		.model.counters = counters_new(),
+		.model.knobs = knobs_new(),
 		.fd = memfd_create("host", MFD_CLOEXEC),
 	};
 	assert_true(host->fd >= 0 && !ftruncate(host->fd, HOST_MEMORY));
@@ -57,11 +58,11 @@ void test_host_enable_interrupts(struct test_host *host, struct pci_device *pci)
 
 void test_host_close(struct test_host *host)
 {
-	knobs_free(host->knobs);
-	counters_free(host->counters);
+	knobs_free(host->model.knobs);
+	counters_free(host->model.counters);
 	if (!host->first) {
-		fabric_free(host->fabric);
-		ev_loop_destroy(host->loop);
+		fabric_free(host->model.fabric);
+		ev_loop_destroy(host->model.loop);
 	}
 	munmap(host->memory, HOST_MEMORY);
 	close(host->fd);
@@ -88,7 +89,7 @@ bool test_host_run(struct test_host *host, bool (*done)(void *), void *opaque)
 	while (ev_time() < end) {
 		while (host->ops->work(host->device))
 			;
-		ev_run(host->loop, EVRUN_NOWAIT);
+		ev_run(host->model.loop, EVRUN_NOWAIT);
 		if (!done || done(opaque))
 			return true;
 	}
@@ -104,7 +105,7 @@ uint64_t test_host_interrupts(struct test_host *host, uint32_t vector)
 
 uint64_t test_host_counter(const struct test_host *host, const char *name)
 {
-	const uint64_t *value = counters_find(host->counters, name);
+	const uint64_t *value = counters_find(host->model.counters, name);
 
 	assert_non_null(value);
 	return *value;
@@ -118,7 +119,7 @@ void test_host_rule(struct test_host *host, const char *operation, const char *a
 	json_t *rule = json_loads(text, 0, NULL);
 
 	assert_non_null(rule);
-	assert_null(knobs_add_rule(host->knobs, rule));
+	assert_null(knobs_add_rule(host->model.knobs, rule));
 	json_decref(rule);
 }
 

@@ -7,12 +7,12 @@
 #ifndef LAB_NIC_TESTING_TEST_HOST_H
 #define LAB_NIC_TESTING_TEST_HOST_H
 
-#include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../common/fabric.h"
+#include "../common/model_host.h"
 #include "../control/counters.h"
 #include "../control/knobs.h"
 #include "../vfio-user/pci_device.h"
@@ -24,10 +24,7 @@
 
 struct test_host {
 	struct test_host *first; /* whose loop and fabric it shares; NULL: its own */
-	struct ev_loop *loop;
-	struct fabric *fabric;
-	struct counters *counters;
-	struct knobs *knobs;
+	struct model_host model; /* what its device is made with */
 	void *device;
 	const struct pci_device_ops *ops;
 	struct dma_space *dma;

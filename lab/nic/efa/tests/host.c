@@ -82,15 +82,10 @@ static u16 new_uar(struct host *host)
 static struct host *new_host(struct host *first)
 {
 	struct host *host = g_new0(struct host, 1);
-	struct efa_options options = {
-		.guid = 0x0200000000000200ull + !!first,
-		.api_version = 3,
-	};
+	const struct efa_options options = {.guid = 0x0200000000000200ull, .api_version = 3};
 
 	test_host_open(&host->base, first ? &first->base : NULL);
-	options.fabric = host->base.fabric;
-	host->dev = efa_device_new(&options, host->base.counters, host->base.knobs,
-				   host->base.loop);
+	host->dev = efa_device_new(&options, &host->base.model);
 	assert_non_null(host->dev);
 	test_host_plug(&host->base, host->dev, efa_device_ops(), host->dev->pci);
 	test_host_enable_interrupts(&host->base, host->dev->pci);

@@ -72,13 +72,11 @@ static void new_event_queue(struct host *host)
 
 static struct host *new_host(struct host *first)
 {
-	struct irdma_options options = {.mac = 0x020000000200ull + !!first};
+	const struct irdma_options options = {.mac = 0x020000000200ull};
 	struct host *host = g_new0(struct host, 1);
 
 	test_host_open(&host->base, first ? &first->base : NULL);
-	options.fabric = host->base.fabric;
-	host->dev = irdma_device_new(&options, host->base.counters, host->base.knobs,
-				     host->base.loop);
+	host->dev = irdma_device_new(&options, &host->base.model);
 	assert_non_null(host->dev);
 	test_host_plug(&host->base, host->dev, irdma_device_ops(), host->dev->pci);
 	new_cache(host);

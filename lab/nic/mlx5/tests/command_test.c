@@ -226,7 +226,7 @@ static void test_event_queue_overrun(void **state)
 {
 	struct fixture *fixture = *state;
 	u8 in[16] = {0x03, 0x03}, out[IFC_BYTES(query_eq_out)];
-	u64 *eqes = counter(fixture->host->base.counters, "eqes");
+	u64 *eqes = counter(fixture->host->base.model.counters, "eqes");
 	u64 before = *eqes;
 	u32 data = 0;
 

@@ -85,18 +85,12 @@ static void new_eq(struct host *host)
 
 static struct host *new_host(struct host *first, bool transport_faults)
 {
-	struct mlx5_options options = {
-		.transport_faults = transport_faults,
-		.guid = first ? 0x4 : 0x2,
-		.lid = first ? 2 : 1,
-	};
+	const struct mlx5_options options = {.transport_faults = transport_faults, .guid = 2};
 	struct host *host = g_new0(struct host, 1);
 	u8 out[16];
 
 	test_host_open(&host->base, first ? &first->base : NULL);
-	options.fabric = host->base.fabric;
-	host->dev = mlx5_device_new(&options, host->base.counters, host->base.knobs,
-				    host->base.loop);
+	host->dev = mlx5_device_new(&options, &host->base.model);
 	assert_non_null(host->dev);
 	test_host_plug(&host->base, host->dev, mlx5_device_ops(), host->dev->pci);
 	simple_command(host, MLX5_CMD_OP_ENABLE_HCA, 0, out);

@@ -321,7 +321,7 @@ static void test_umr_refusals(void **state)
 	ifc_set32(umr.wqe + 128, 32, 32, fixture->key);
 	ifc_set64(umr.wqe + 128, 64, host_iova(fixture->host, list));
 	assert_int_equal(umr_run(fixture, &umr, true), SYNDROME_LOCAL_LENGTH);
-	assert_int_equal(*counter(fixture->host->base.counters, "umrs_failed"), 8);
+	assert_int_equal(*counter(fixture->host->base.model.counters, "umrs_failed"), 8);
 }
 
 /* As after an unmap by the host: who still points there? */
@@ -329,7 +329,7 @@ static void test_oracle(void **state)
 {
 	struct fixture *fixture = *state;
 	struct mlx5_device *dev = fixture->host->dev;
-	u64 *stale = counter(fixture->host->base.counters, "stale_keys");
+	u64 *stale = counter(fixture->host->base.model.counters, "stale_keys");
 	struct umr umr;
 
 	memory_key_oracle(dev, va(fixture, 0) - MLX5_PAGE_SIZE, MLX5_PAGE_SIZE);
@@ -389,7 +389,7 @@ static void test_page_size(void **state)
 static void test_stray_access(void **state)
 {
 	struct fixture *fixture = *state;
-	u64 *strays = counter(fixture->host->base.counters, "dma.unmapped_accesses");
+	u64 *strays = counter(fixture->host->base.model.counters, "dma.unmapped_accesses");
 	struct umr umr;
 
 	umr_begin(&umr, fixture->key, UMR_OFFSET | UMR_INLINE, 0, 1, 0);

@@ -184,7 +184,7 @@ static void test_loss(void **state)
 		expect(&world->cq_a, SYNDROME_NONE);
 		assert_memory_equal(world->from, world->to, BUFFER);
 	}
-	assert_true(*counters_find(world->b->base.counters, "link.lost") > 0);
+	assert_true(*counters_find(world->b->base.model.counters, "link.lost") > 0);
 }
 
 /* However often packets or answers are lost, an atomic is executed once. */
