@@ -95,6 +95,20 @@ void id_table_for_each(struct id_table *table, void (*fn)(void *object, void *op
 		fn(object, opaque);
 }
 
+void *id_table_find_if(struct id_table *table,
+		       bool (*matches)(const void *object, const void *opaque),
+		       const void *opaque)
+{
+	GHashTableIter iter;
+	void *object;
+
+	g_hash_table_iter_init(&iter, table->objects);
+	while (g_hash_table_iter_next(&iter, NULL, &object))
+		if (matches(object, opaque))
+			return object;
+	return NULL;
+}
+
 uint32_t id_table_count(struct id_table *table)
 {
 	return g_hash_table_size(table->objects);

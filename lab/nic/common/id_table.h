@@ -21,6 +21,10 @@ void id_table_clear(struct id_table *table);
 void id_table_free(struct id_table *table);
 void id_table_for_each(struct id_table *table, void (*fn)(void *object, void *opaque),
 		       void *opaque);
+/* An object that matches, or NULL. */
+void *id_table_find_if(struct id_table *table,
+		       bool (*matches)(const void *object, const void *opaque),
+		       const void *opaque);
 uint32_t id_table_count(struct id_table *table);
 
 #endif

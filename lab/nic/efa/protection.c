@@ -104,28 +104,25 @@ static enum admin_status dealloc_uar(struct efa_device *dev, const struct admin_
 	return release(dev->uars, in->uar);
 }
 
-struct search {
+struct destination {
 	const u8 *address;
 	u32 pd;
-	struct address_handle *found;
 };
 
-static void match(void *object, void *opaque)
+static bool leads_to(const void *object, const void *opaque)
 {
-	struct address_handle *handle = object;
-	struct search *search = opaque;
+	const struct destination *destination = opaque;
+	const struct address_handle *handle = object;
 
-	if (handle->pd == search->pd &&
-	    !memcmp(handle->address, search->address, sizeof(handle->address)))
-		search->found = handle;
+	return handle->pd == destination->pd &&
+	       !memcmp(handle->address, destination->address, sizeof(handle->address));
 }
 
 static struct address_handle *find(struct efa_device *dev, const u8 address[16], u32 pd)
 {
-	struct search search = {.address = address, .pd = pd};
+	const struct destination destination = {.address = address, .pd = pd};
 
-	id_table_for_each(dev->ahs, match, &search);
-	return search.found;
+	return id_table_find_if(dev->ahs, leads_to, &destination);
 }
 
 u16 ah_find(struct efa_device *dev, const u8 address[16], u32 pd)

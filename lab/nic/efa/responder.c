@@ -150,6 +150,13 @@ static u8 deliver(struct efa_qp *peer, const struct receive_request *receive,
 	return EFA_IO_COMP_STATUS_OK;
 }
 
+/* The status of who found no receive request. */
+static u8 not_taken(const struct efa_qp *peer)
+{
+	return can_hear(peer) ? EFA_IO_COMP_STATUS_REMOTE_ERROR_RNR :
+				EFA_IO_COMP_STATUS_REMOTE_ERROR_BAD_DEST_QPN;
+}
+
 static u8 send_to(struct efa_qp *from, const struct send_request *request, const void *data)
 {
 	struct receive_request receive;
@@ -163,8 +170,7 @@ static u8 send_to(struct efa_qp *from, const struct send_request *request, const
 	if (!is_carried(from, peer))
 		return STATUS_LOST;
 	if (!receive_take(peer, &receive))
-		return can_hear(peer) ? EFA_IO_COMP_STATUS_REMOTE_ERROR_RNR :
-					EFA_IO_COMP_STATUS_REMOTE_ERROR_BAD_DEST_QPN;
+		return not_taken(peer);
 	fill_message(&message, from, peer, request);
 	count_packets(from, peer, request->length);
 	return deliver(peer, &receive, &message, data);
@@ -254,8 +260,7 @@ u8 responder_write_immediate(struct efa_qp *from, const struct send_request *req
 		return EFA_IO_COMP_STATUS_OK;
 	}
 	if (!receive_take(peer, &receive))
-		return can_hear(peer) ? EFA_IO_COMP_STATUS_REMOTE_ERROR_RNR :
-					EFA_IO_COMP_STATUS_REMOTE_ERROR_BAD_DEST_QPN;
+		return not_taken(peer);
 	receive_completion(peer, &receive, &message, EFA_IO_COMP_STATUS_OK);
 	return EFA_IO_COMP_STATUS_OK;
 }

@@ -64,31 +64,21 @@ void requester_timeout(struct irdma_qp *qp)
 	wake(qp);
 }
 
-struct ticket_search {
-	u64 ticket;
-	struct irdma_qp *found;
-};
-
-static void match_ticket(void *object, void *opaque)
+static bool holds(const void *object, const void *ticket)
 {
-	struct ticket_search *search = opaque;
-	struct irdma_qp *qp = object;
+	const struct irdma_qp *qp = object;
 
-	if (qp->requester.ticket == search->ticket)
-		search->found = qp;
+	return qp->requester.ticket == *(const u64 *)ticket;
 }
 
 void data_path_release(struct irdma_device *dev, u64 ticket)
 {
-	struct ticket_search search = {.ticket = ticket};
+	struct irdma_qp *qp = ticket ? id_table_find_if(dev->qps, holds, &ticket) : NULL;
 
-	if (!ticket)
+	if (!qp)
 		return;
-	id_table_for_each(dev->qps, match_ticket, &search);
-	if (!search.found)
-		return;
-	search.found->requester.ticket = 0;
-	wake(search.found);
+	qp->requester.ticket = 0;
+	wake(qp);
 }
 
 static enum step wait_for(struct irdma_qp *qp, enum requester_block block, u64 nanoseconds)

@@ -147,32 +147,22 @@ enum gate schedule_gate(struct mlx5_qp *qp, const char *operation, u32 *status)
 	}
 }
 
-struct ticket_search {
-	u64 ticket;
-	struct mlx5_qp *found;
-};
-
-static void match_ticket(void *object, void *opaque)
+static bool holds(const void *object, const void *ticket)
 {
-	struct ticket_search *search = opaque;
-	struct mlx5_qp *qp = object;
+	const struct requester *requester = &((const struct mlx5_qp *)object)->requester;
 
-	if (qp->requester.block == BLOCK_KNOB && qp->requester.ticket == search->ticket)
-		search->found = qp;
+	return requester->block == BLOCK_KNOB && requester->ticket == *(const u64 *)ticket;
 }
 
 void data_path_release(struct mlx5_device *dev, const char *operation, u64 ticket)
 {
-	struct ticket_search search = { .ticket = ticket };
+	struct mlx5_qp *qp = ticket ? id_table_find_if(dev->qps, holds, &ticket) : NULL;
 
 	(void)operation;
-	if (!ticket)
+	if (!qp)
 		return;
-	id_table_for_each(dev->qps, match_ticket, &search);
-	if (!search.found)
-		return;
-	search.found->requester.ticket = 0;
-	requester_wake(search.found);
+	qp->requester.ticket = 0;
+	requester_wake(qp);
 }
 
 struct qp_scheduler *scheduler_new(struct mlx5_device *dev)

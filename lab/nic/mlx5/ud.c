@@ -112,29 +112,17 @@ static void deliver(struct mlx5_qp *qp, void *opaque)
 	receive_completion(qp, receive, &info);
 }
 
-struct special_search {
-	enum qp_service service;
-	struct mlx5_qp *found;
-};
-
-static void match_special(void *object, void *opaque)
+static bool has_service(const void *object, const void *service)
 {
-	struct special_search *search = opaque;
-	struct mlx5_qp *qp = object;
-
-	if (qp->service == search->service)
-		search->found = qp;
+	return ((const struct mlx5_qp *)object)->service == *(const enum qp_service *)service;
 }
 
 /* The management QPs are addressed by 0 and 1, whatever number they were created under. */
 static struct mlx5_qp *destination(struct mlx5_device *dev, u32 qpn)
 {
-	struct special_search search = { .service = qpn ? SERVICE_QP1 : SERVICE_QP0 };
+	const enum qp_service service = qpn ? SERVICE_QP1 : SERVICE_QP0;
 
-	if (qpn > 1)
-		return qp_find(dev, qpn);
-	id_table_for_each(dev->qps, match_special, &search);
-	return search.found;
+	return qpn > 1 ? qp_find(dev, qpn) : id_table_find_if(dev->qps, has_service, &service);
 }
 
 static bool deliver_to_members(void *device, void *opaque)

@@ -79,7 +79,7 @@ static u16 new_uar(struct host *host)
 	return out.resp.uar;
 }
 
-static struct host *new_host(struct host *first)
+struct host *host_new_beside(struct host *first)
 {
 	struct host *host = g_new0(struct host, 1);
 	const struct efa_options options = {.guid = 0x0200000000000200ull, .api_version = 3};
@@ -98,12 +98,7 @@ static struct host *new_host(struct host *first)
 
 struct host *host_new(void)
 {
-	return new_host(NULL);
-}
-
-struct host *host_new_beside(struct host *first)
-{
-	return new_host(first);
+	return host_new_beside(NULL);
 }
 
 void host_free(struct host *host)

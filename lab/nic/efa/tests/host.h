@@ -76,7 +76,7 @@ struct host_send {
 };
 
 struct host *host_new(void);
-/* Another host on the same fabric, to be freed before the first. */
+/* Another host on the same fabric, to be freed before the first (NULL: there is none). */
 struct host *host_new_beside(struct host *first);
 void host_write32(struct host *host, enum efa_bar bar, u64 offset, u32 value);
 

@@ -70,7 +70,7 @@ static void new_event_queue(struct host *host)
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_CREATE_AEQ, wqe), CONTROL_OK);
 }
 
-static struct host *new_host(struct host *first)
+struct host *host_new_beside(struct host *first)
 {
 	const struct irdma_options options = {.mac = 0x020000000200ull};
 	struct host *host = g_new0(struct host, 1);
@@ -86,12 +86,7 @@ static struct host *new_host(struct host *first)
 
 struct host *host_new(void)
 {
-	return new_host(NULL);
-}
-
-struct host *host_new_beside(struct host *first)
-{
-	return new_host(first);
+	return host_new_beside(NULL);
 }
 
 void host_free(struct host *host)

@@ -61,7 +61,7 @@ struct host_pair {
 
 /* With a host memory cache and an asynchronous event queue. */
 struct host *host_new(void);
-/* Another host on the same fabric, to be freed before the first. */
+/* Another host on the same fabric, to be freed before the first (NULL: there is none). */
 struct host *host_new_beside(struct host *first);
 void host_write32(struct host *host, u64 offset, u32 value);
 u32 host_read32(struct host *host, u64 offset);

@@ -30,15 +30,9 @@ static const struct host_path usual_path = {
 
 static void make_pair(struct pair *pair, struct host *host, const struct host_path *path)
 {
-	struct host_qp_options options = { .service = SERVICE_RC };
-
 	pair->host = host;
-	host_new_cq(host, &pair->cq_a);
-	host_new_cq(host, &pair->cq_b);
-	options.cq = &pair->cq_a;
-	assert_int_equal(host_new_qp(host, &pair->a, &options), COMMAND_OK);
-	options.cq = &pair->cq_b;
-	assert_int_equal(host_new_qp(host, &pair->b, &options), COMMAND_OK);
+	host_new_rc(host, &pair->cq_a, &pair->a);
+	host_new_rc(host, &pair->cq_b, &pair->b);
 	host_connect_pair(&pair->a, &pair->b, path);
 	pair->from = host_alloc(host, BUFFER);
 	pair->to = host_alloc(host, BUFFER);

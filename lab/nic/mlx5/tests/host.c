@@ -298,6 +298,14 @@ u8 host_new_qp(struct host *host, struct host_qp *qp, const struct host_qp_optio
 	return status;
 }
 
+void host_new_rc(struct host *host, struct host_cq *cq, struct host_qp *qp)
+{
+	const struct host_qp_options options = { .service = SERVICE_RC, .cq = cq };
+
+	host_new_cq(host, cq);
+	assert_int_equal(host_new_qp(host, qp, &options), COMMAND_OK);
+}
+
 u8 host_modify(struct host_qp *qp, u16 opcode, const struct host_path *path)
 {
 	u8 in[IFC_BYTES(rst2init_qp_in)] = { 0 }, out[IFC_BYTES(rst2init_qp_out)];

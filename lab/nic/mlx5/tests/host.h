@@ -77,6 +77,8 @@ void host_new_srq(struct host *host, struct host_srq *srq, enum srq_kind kind, u
 		  const struct host_cq *cq, u32 xrcd, u16 limit);
 /* Status; the QP is usable if COMMAND_OK. */
 u8 host_new_qp(struct host *host, struct host_qp *qp, const struct host_qp_options *options);
+/* A reliable connection's QP, and a CQ of its own. */
+void host_new_rc(struct host *host, struct host_cq *cq, struct host_qp *qp);
 u8 host_modify(struct host_qp *qp, u16 opcode, const struct host_path *path);
 void host_connect(struct host_qp *qp, const struct host_path *path);
 void host_connect_pair(struct host_qp *a, struct host_qp *b, const struct host_path *path);

@@ -27,15 +27,10 @@ static const struct host_path path = {
 static int set_up(void **state)
 {
 	struct world *world = g_new0(struct world, 1);
-	struct host_qp_options options = { .service = SERVICE_RC };
 
 	world->host = host_new(false);
-	host_new_cq(world->host, &world->cq_a);
-	host_new_cq(world->host, &world->cq_b);
-	options.cq = &world->cq_a;
-	assert_int_equal(host_new_qp(world->host, &world->a, &options), COMMAND_OK);
-	options.cq = &world->cq_b;
-	assert_int_equal(host_new_qp(world->host, &world->b, &options), COMMAND_OK);
+	host_new_rc(world->host, &world->cq_a, &world->a);
+	host_new_rc(world->host, &world->cq_b, &world->b);
 	host_connect_pair(&world->a, &world->b, &path);
 	world->from = host_alloc(world->host, 65536);
 	world->to = world->from + 32768;

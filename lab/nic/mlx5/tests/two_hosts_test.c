@@ -31,17 +31,12 @@ static const struct host_path usual_path = {
 
 static int set_up(void **state)
 {
-	struct host_qp_options options = { .service = SERVICE_RC };
 	struct world *world = g_new0(struct world, 1);
 
 	world->a = host_new(false);
 	world->b = host_new_beside(world->a);
-	host_new_cq(world->a, &world->cq_a);
-	host_new_cq(world->b, &world->cq_b);
-	options.cq = &world->cq_a;
-	assert_int_equal(host_new_qp(world->a, &world->qp_a, &options), COMMAND_OK);
-	options.cq = &world->cq_b;
-	assert_int_equal(host_new_qp(world->b, &world->qp_b, &options), COMMAND_OK);
+	host_new_rc(world->a, &world->cq_a, &world->qp_a);
+	host_new_rc(world->b, &world->cq_b, &world->qp_b);
 	/* Numbers say nothing about whose QP it is. */
 	assert_int_equal(world->qp_a.qpn, world->qp_b.qpn);
 	host_connect_pair(&world->qp_a, &world->qp_b, &usual_path);
