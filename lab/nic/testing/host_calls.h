@@ -21,15 +21,24 @@ static inline uint64_t host_iova(const struct host *host, const void *address)
 	return test_host_iova(&host->base, address);
 }
 
-static inline bool host_run(struct host *host, bool (*done)(void *), void *opaque)
-{
-	return test_host_run(&host->base, done, opaque);
-}
-
 static inline void host_settle(struct host *host)
 {
-	test_host_run(&host->base, NULL, NULL);
+	test_host_turn(&host->base);
 }
+
+/* Turns until the expression is no more NULL, which it returns; fails the test if that never is. */
+#define host_wait_for(host, expression)                                                            \
+	({                                                                                         \
+		double wait_until = ev_time() + HOST_PATIENCE;                                     \
+		__typeof__(expression) waited_for;                                                 \
+                                                                                                   \
+		do {                                                                               \
+			host_settle(host);                                                         \
+			waited_for = (expression);                                                 \
+		} while (!waited_for && ev_time() < wait_until);                                   \
+		assert_non_null(waited_for);                                                       \
+		waited_for;                                                                        \
+	})
 
 static inline uint64_t host_interrupts(struct host *host, uint32_t vector)
 {

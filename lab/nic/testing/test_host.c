@@ -13,8 +13,6 @@
 
 #include "../vfio-user/pci_device_internal.h"
 
-#define PATIENCE 5 /* seconds */
-
 void test_host_open(struct test_host *host, struct test_host *first)
 {
 	*host = (struct test_host){
@@ -82,18 +80,11 @@ uint64_t test_host_iova(const struct test_host *host, const void *address)
 	return HOST_IOVA + (uint64_t)((const uint8_t *)address - host->memory);
 }
 
-bool test_host_run(struct test_host *host, bool (*done)(void *), void *opaque)
+void test_host_turn(struct test_host *host)
 {
-	double end = ev_time() + PATIENCE;
-
-	while (ev_time() < end) {
-		while (host->ops->work(host->device))
-			;
-		ev_run(host->model.loop, EVRUN_NOWAIT);
-		if (!done || done(opaque))
-			return true;
-	}
-	return false;
+	while (host->ops->work(host->device))
+		;
+	ev_run(host->model.loop, EVRUN_NOWAIT);
 }
 
 uint64_t test_host_interrupts(struct test_host *host, uint32_t vector)

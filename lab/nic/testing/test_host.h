@@ -20,6 +20,7 @@
 #define HOST_MEMORY (16u << 20)
 #define HOST_IOVA 0x100000000ull
 #define HOST_PAGE 4096u
+#define HOST_PATIENCE 5 /* seconds */
 #define HOST_VECTORS 2u /* that can be counted */
 
 struct test_host {
@@ -47,8 +48,8 @@ void test_host_close(struct test_host *host);
 /* Whole pages, zeroed at first. */
 uint8_t *test_host_alloc(struct test_host *host, size_t len);
 uint64_t test_host_iova(const struct test_host *host, const void *address);
-/* Slices and timers until the condition holds (NULL: until nothing is ready); 5 s at most. */
-bool test_host_run(struct test_host *host, bool (*done)(void *), void *opaque);
+/* Slices until nothing is ready, and timers that are due. */
+void test_host_turn(struct test_host *host);
 /* How often the vector was raised since it was asked for last. */
 uint64_t test_host_interrupts(struct test_host *host, uint32_t vector);
 uint64_t test_host_counter(const struct test_host *host, const char *name);

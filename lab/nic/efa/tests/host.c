@@ -390,17 +390,9 @@ const struct efa_io_rx_cdesc_ex *host_poll(struct host_cq *cq)
 	return cqe;
 }
 
-static bool has_completion(void *opaque)
-{
-	struct host_cq copy = *(struct host_cq *)opaque;
-
-	return host_poll(&copy);
-}
-
 const struct efa_io_rx_cdesc_ex *host_wait(struct host_cq *cq)
 {
-	assert_true(host_run(cq->host, has_completion, cq));
-	return host_poll(cq);
+	return host_wait_for(cq->host, host_poll(cq));
 }
 
 const struct efa_io_rx_cdesc_ex *host_expect(struct host_cq *cq, u16 request, u8 status)

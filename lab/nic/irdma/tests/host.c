@@ -294,17 +294,9 @@ const u64 *host_poll(struct host_cq *cq)
 	return entry;
 }
 
-static bool has_completion(void *opaque)
-{
-	struct host_cq copy = *(struct host_cq *)opaque;
-
-	return host_poll(&copy);
-}
-
 const u64 *host_wait(struct host_cq *cq)
 {
-	assert_true(host_run(cq->host, has_completion, cq));
-	return host_poll(cq);
+	return host_wait_for(cq->host, host_poll(cq));
 }
 
 const u64 *host_event(struct host *host)
@@ -318,20 +310,10 @@ const u64 *host_event(struct host *host)
 	return entry;
 }
 
-static bool has_event(void *opaque)
-{
-	struct host *host = opaque;
-	const u64 *entry = host->aeqes[host->aeq_consumer % HOST_AEQES];
-
-	return FIELD_GET(IRDMA_AEQE_VALID, entry[1]) != (host->aeq_consumer / HOST_AEQES & 1);
-}
-
 void host_expect_event(struct host *host, u16 code, u32 qpn)
 {
-	const u64 *entry;
+	const u64 *entry = host_wait_for(host, host_event(host));
 
-	assert_true(host_run(host, has_event, host));
-	entry = host_event(host);
 	assert_int_equal(FIELD_GET(IRDMA_AEQE_AECODE, entry[1]), code);
 	assert_int_equal(FIELD_GET(IRDMA_AEQE_QPCQID_LOW, entry[1]), qpn);
 }

@@ -428,17 +428,9 @@ const u8 *host_poll(struct host_cq *cq)
 	return cqe;
 }
 
-static bool has_completion(void *opaque)
-{
-	struct host_cq copy = *(struct host_cq *)opaque;
-
-	return host_poll(&copy);
-}
-
 const u8 *host_wait(struct host_cq *cq)
 {
-	assert_true(host_run(cq->host, has_completion, cq));
-	return host_poll(cq);
+	return host_wait_for(cq->host, host_poll(cq));
 }
 
 const u8 *host_event(struct host *host)
