@@ -59,6 +59,7 @@ struct control_queue *control_queue_new(struct irdma_device *dev)
 	add_entries(control, memory_region_commands);
 	add_entries(control, qp_commands);
 	add_entries(control, network_commands);
+	add_entries(control, multicast_commands);
 	return control;
 }
 

@@ -37,6 +37,8 @@ static void make_tables(struct irdma_device *dev)
 	dev->cqs = id_table_new(1, IRDMA_MAX_CQID + 1, cq_destroy);
 	dev->qps = id_table_new(1, IRDMA_MAX_IW_QP_ID, qp_destroy);
 	dev->ahs = id_table_new(1, UINT32_MAX, g_free);
+	dev->neighbours = id_table_new(1, UINT16_MAX + 1, g_free);
+	dev->groups = id_table_new(1, UINT16_MAX + 1, g_free);
 }
 
 void irdma_device_teardown(struct irdma_device *dev)
@@ -47,6 +49,8 @@ void irdma_device_teardown(struct irdma_device *dev)
 	id_table_clear(dev->cqs);
 	id_table_clear(dev->stags);
 	id_table_clear(dev->ahs);
+	id_table_clear(dev->neighbours);
+	id_table_clear(dev->groups);
 	event_queues_reset(dev->events, false);
 	hmc_reset(dev->hmc);
 }
@@ -216,6 +220,8 @@ void irdma_device_free(struct irdma_device *dev)
 	id_table_free(dev->cqs);
 	id_table_free(dev->stags);
 	id_table_free(dev->ahs);
+	id_table_free(dev->neighbours);
+	id_table_free(dev->groups);
 	control_queue_free(dev->control);
 	event_queues_free(dev->events);
 	hmc_free(dev->hmc);

@@ -70,7 +70,7 @@ struct irdma_device {
 	u8 mac[6];
 	struct fabric_port *port;
 
-	struct id_table *stags, *cqs, *qps, *ahs;
+	struct id_table *stags, *cqs, *qps, *ahs, *neighbours, *groups;
 	struct registers *registers;
 	struct hmc *hmc;
 	struct event_queues *events;
@@ -145,6 +145,7 @@ extern const struct control_entry completion_queue_commands[];
 extern const struct control_entry memory_region_commands[];
 extern const struct control_entry qp_commands[];
 extern const struct control_entry network_commands[];
+extern const struct control_entry multicast_commands[];
 
 struct control_queue *control_queue_new(struct irdma_device *dev);
 void control_queue_free(struct control_queue *control);
@@ -196,10 +197,30 @@ struct address_handle {
 	bool ipv4, loopback;
 	u8 hop_limit, traffic_class;
 	u32 flow_label;
+	u32 neighbour; /* whose MAC address is the next hop's */
 };
 
 /* NULL if there is none of that number in the PD. */
 const struct address_handle *address_handle_find(struct irdma_device *dev, u32 index, u32 pd);
+/* Whether what is sent from there comes by that device. */
+bool address_handle_leads(const struct address_handle *handle, const struct irdma_device *from,
+			  const struct irdma_device *to);
+/* From two qwords of a command. */
+void read_address(u32 ip[4], bool ipv4, u64 low, u64 high);
+
+/* ---- multicast.c ---------------------------------------------------------------------------- */
+
+#define GROUP_QPS 8u
+
+struct multicast_group {
+	u32 ip[4];
+	bool ipv4;
+	u32 qpns[GROUP_QPS], count;
+};
+
+/* The group that the address names, or NULL. */
+const struct multicast_group *multicast_group_find(struct irdma_device *dev,
+						   const struct address_handle *handle);
 
 /* ---- memory_region.c ------------------------------------------------------------------------ */
 

@@ -157,5 +157,7 @@ struct irdma_qp *responder_find(struct irdma_qp *initiator);
 
 /* The whole message at once; true if the request is done, false if the QP is in error now. */
 bool datagram_send(struct irdma_qp *qp);
+/* How long it is on its way to the farthest receiver. */
+u64 datagram_delay_ns(struct irdma_qp *qp);
 
 #endif

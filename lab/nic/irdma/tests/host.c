@@ -205,6 +205,15 @@ void host_new_qp(struct host *host, struct host_qp *qp, u32 number, u32 remote, 
 			 CONTROL_OK);
 }
 
+void host_new_ud_qp(struct host *host, struct host_qp *qp, u32 number, u32 qkey, u32 cq)
+{
+	lay_out_qp(host, qp, number, 0, cq);
+	qp->context[8] = FIELD_PREP(IRDMAQPC_QKEY, qkey);
+	assert_int_equal(host_try_qp(qp, IRDMA_QP_TYPE_ROCE_UD, host_iova(host, qp->context)),
+			 CONTROL_OK);
+	assert_int_equal(host_set_state(qp, IRDMA_QP_STATE_RTS), CONTROL_OK);
+}
+
 u16 host_set_state(struct host_qp *qp, u8 state)
 {
 	u64 wqe[CONTROL_WQE_QWORDS] = {

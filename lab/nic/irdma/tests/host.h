@@ -77,6 +77,8 @@ void host_new_cq(struct host *host, struct host_cq *cq, u32 number);
 /* In state IDLE. */
 u16 host_try_qp(struct host_qp *qp, u8 type, u64 context);
 void host_new_qp(struct host *host, struct host_qp *qp, u32 number, u32 remote, u32 cq);
+/* For datagrams: in state RTS. */
+void host_new_ud_qp(struct host *host, struct host_qp *qp, u32 number, u32 qkey, u32 cq);
 u16 host_set_state(struct host_qp *qp, u8 state);
 u16 host_flush(struct host_qp *qp);
 void host_new_pair(struct host *host, struct host_pair *pair);
