@@ -4,6 +4,7 @@
  * kernel asks the holder of the device for it back, and once that is closed the
  * unbinding goes through although the dma-buf and its MR still exist.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "vfio_uapi.h"
 
 struct unbinding {
+	pthread_t thread;
 	char driver[64], bdf[32];
 	int result;
 	struct error err;
@@ -54,12 +56,59 @@ static int ask_event(struct fixture *fixture)
 	return request.fd;
 }
 
-static void must_happen(int event, const char *what)
+static bool happens(int event)
 {
 	struct pollfd ready = { .fd = event, .events = POLLIN };
 
-	if (poll(&ready, 1, (int)(TEST_TIMEOUT_NS / NS_PER_MS)) != 1)
-		fail_msg("%s did not happen", what);
+	return poll(&ready, 1, (int)(TEST_TIMEOUT_NS / NS_PER_MS)) == 1;
+}
+
+/* Until the kernel has asked for the device. */
+static void start_unbinding(struct fixture *fixture, struct unbinding *unbinding)
+{
+	int asked;
+
+	if (driver_may_unbind(&test_error))
+		test_skip("%s", test_error.text);
+	unbinding->done = must_sys(eventfd(0, EFD_CLOEXEC));
+	snprintf(unbinding->bdf, sizeof(unbinding->bdf), "%s", vfio_exporter_bdf(fixture->exporter));
+	must(driver_name(unbinding->bdf, unbinding->driver, sizeof(unbinding->driver), &test_error));
+	asked = ask_event(fixture);
+	assert_int_equal(pthread_create(&unbinding->thread, NULL, unbind_thread, unbinding), 0);
+	if (!happens(asked))
+		fail_msg("the kernel did not ask for the device");
+	close(asked);
+}
+
+static void close_exporter(struct fixture *fixture)
+{
+	fixture_unmap_window(fixture);
+	vfio_exporter_close(fixture->exporter);
+	fixture->exporter = NULL;
+}
+
+static void end_unbinding(struct unbinding *unbinding)
+{
+	if (!happens(unbinding->done))
+		fail_msg("the unbinding did not happen");
+	pthread_join(unbinding->thread, NULL);
+	close(unbinding->done);
+	test_error = unbinding->err;
+	must(unbinding->result);
+}
+
+static void bind_and_open(struct fixture *fixture, const struct unbinding *unbinding)
+{
+	must(driver_bind(unbinding->driver, unbinding->bdf, &test_error));
+	must(vfio_exporter_open(&fixture->exporter, test_options.exporter, test_options.interface,
+				&test_error));
+	fixture_map_window(fixture);
+}
+
+static void lend(struct fixture *fixture)
+{
+	fixture->dmabuf = must(fixture_export(fixture, 0, fixture->size));
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
 }
 
 static void must_be_refused(struct fixture *fixture)
@@ -70,34 +119,21 @@ static void must_be_refused(struct fixture *fixture)
 	must(verbs_pair_recycle(&fixture->pair, &test_error));
 }
 
+/* In static memory: a failed test leaves the thread behind. */
 static void unbind_and_bind(struct fixture *fixture, bool revoked)
 {
-	struct unbinding unbinding = { .done = must_sys(eventfd(0, EFD_CLOEXEC)) };
+	static struct unbinding unbinding;
 	struct ibv_mr *old_mr = fixture->mr;
-	int old_dmabuf = fixture->dmabuf, asked;
-	pthread_t thread;
-
-	if (driver_may_unbind(&test_error))
-		test_skip("%s", test_error.text);
-	snprintf(unbinding.bdf, sizeof(unbinding.bdf), "%s", vfio_exporter_bdf(fixture->exporter));
-	must(driver_name(unbinding.bdf, unbinding.driver, sizeof(unbinding.driver), &test_error));
+	int old_dmabuf = fixture->dmabuf;
 
 	must_write_through(fixture, 1);
 	if (revoked)
 		fixture_revoke(fixture);
-	asked = ask_event(fixture);
-	assert_int_equal(pthread_create(&thread, NULL, unbind_thread, &unbinding), 0);
-	must_happen(asked, "the kernel's request for the device");
+	start_unbinding(fixture, &unbinding);
 	if (revoked)
 		must_be_refused(fixture);
-
-	fixture_unmap_window(fixture);
-	vfio_exporter_close(fixture->exporter);
-	fixture->exporter = NULL;
-	must_happen(unbinding.done, "the unbinding");
-	pthread_join(thread, NULL);
-	test_error = unbinding.err;
-	must(unbinding.result);
+	close_exporter(fixture);
+	end_unbinding(&unbinding);
 
 	/* The device is gone, the objects over its memory are not. */
 	must_be_refused(fixture);
@@ -106,18 +142,12 @@ static void unbind_and_bind(struct fixture *fixture, bool revoked)
 	fixture->mr = old_mr;
 
 	/* With the driver back the memory can be lent anew, still beside the old MR. */
-	must(driver_bind(unbinding.driver, unbinding.bdf, &test_error));
-	must(vfio_exporter_open(&fixture->exporter, test_options.exporter, test_options.interface,
-				&test_error));
-	fixture_map_window(fixture);
+	bind_and_open(fixture, &unbinding);
 	must_be_refused(fixture);
-	fixture->dmabuf = must(fixture_export(fixture, 0, fixture->size));
-	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	lend(fixture);
 	must_write_through(fixture, 2);
 	assert_int_equal(ibv_dereg_mr(old_mr), 0);
 	close(old_dmabuf);
-	close(asked);
-	close(unbinding.done);
 	must_write_through(fixture, 3);
 }
 
@@ -131,9 +161,37 @@ static void while_revoked(void **state)
 	unbind_and_bind(*state, true);
 }
 
+/* An O_PATH fd keeps the name of a dma-buf that nobody has open any more: nothing waits for it. */
+static void while_the_name_is_held(void **state)
+{
+	static struct unbinding unbinding;
+	struct fixture *fixture = *state;
+	char path[64];
+	int name;
+	bool gone;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fixture->dmabuf);
+	name = must_sys(open(path, O_PATH | O_CLOEXEC));
+	assert_int_equal(ibv_dereg_mr(fixture->mr), 0);
+	fixture->mr = NULL;
+	close(fixture->dmabuf);
+	fixture->dmabuf = -1;
+	start_unbinding(fixture, &unbinding);
+	close_exporter(fixture);
+	gone = happens(unbinding.done);
+	close(name);
+	end_unbinding(&unbinding);
+	bind_and_open(fixture, &unbinding);
+	lend(fixture);
+	if (!gone)
+		fail_msg("the unbinding waited for the name to be forgotten");
+	must_write_through(fixture, 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	test_with_fixture(while_lent),
 	test_with_fixture(while_revoked),
+	test_with_fixture(while_the_name_is_held),
 };
 
 TEST_MAIN("the exporter's driver is unbound while its memory is lent and while it is revoked",
