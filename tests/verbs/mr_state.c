@@ -4,6 +4,7 @@
  * mapped, and how often its exporter took it away: on an importer that faults, on one that can be
  * revoked, and on one that can do neither.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,26 @@ static void must_show(const struct ibv_mr *mr, const char *level, const char *st
 	json_decref(shown);
 }
 
+/* The list of dma-bufs in debugfs has a line for each attachment: a tab, the device, a tab, the level. */
+static void must_be_listed(const char *level)
+{
+	FILE *file = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
+	char line[512];
+	bool found = false;
+
+	if (!file)
+		test_skip("no dma_buf/bufinfo in debugfs: %s", strerrorname_np(errno));
+	while (!found && fgets(line, sizeof(line), file)) {
+		const char *last = strrchr(line, '\t');
+
+		line[strcspn(line, "\n")] = '\0';
+		found = line[0] == '\t' && last > line && !strcmp(last + 1, level);
+	}
+	fclose(file);
+	if (!found)
+		fail_msg("no attachment is listed in debugfs with the level %s", level);
+}
+
 static void revocable(void **state)
 {
 	struct fixture *fixture = *state;
@@ -78,6 +99,7 @@ static void revocable(void **state)
 	must(verbs_reg_dmabuf(peer, fixture->dmabuf, 0, fixture->size, 0, VERBS_ACCESS_ALL, &mr,
 			      &test_error));
 	must_show(mr, level->name, "mapped", 0);
+	must_be_listed(level->name);
 	must(trigger_pull(fixture, TRIGGER_COMMAND));
 	must_show(mr, level->name, level->revoked, 1);
 	must(trigger_undo(fixture, TRIGGER_COMMAND));
@@ -109,6 +131,7 @@ static void plain(void **state)
 	level = level_of(ibv_get_device_name(peer->context->device));
 	must(verbs_reg_dmabuf(peer, udmabuf, 0, LENGTH, 0, IBV_ACCESS_LOCAL_WRITE, &mr, &test_error));
 	must_show(mr, level->name, "mapped", 0);
+	must_be_listed(level->name);
 	must_sys(ibv_dereg_mr(mr));
 
 	must(verbs_buffer_init(peer, LENGTH, IBV_ACCESS_LOCAL_WRITE, &buffer, &test_error));
