@@ -22,8 +22,8 @@
 #define RACE_UNANSWERED_NS (20 * NS_PER_S)
 
 /*
- * A call in a thread. It and its argument are static: the thread goes on when the test has failed, and
- * the teardown waits for it.
+ * A call in a thread. It and its argument outlive the test's function (static, or in struct race): the
+ * thread goes on when the test has failed, and the teardown waits for it.
  */
 struct race_call {
 	struct race_call *next;		/* of those that are under way */
