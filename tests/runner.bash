@@ -71,6 +71,15 @@ runner_lack() {
 	return 4
 }
 
+# For scripts that need both: sets device to the RDMA device, or ends the script.
+runner_needs_devices() {
+	device=${IB_DEV:-$(ibv_devices 2> /dev/null | awk 'NR > 2 { print $1; exit }')}
+	if [[ -z $device || -z ${EXPORTER:-} ]]; then
+		runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
+		exit
+	fi
+}
+
 # Prints TAP. $1: name, the rest: more arguments for the command.
 runner_command() {
 	local -a words
@@ -105,7 +114,7 @@ runner_run() {
 	[[ -n $device ]] && arguments+=(--ib-dev "$device")
 	BUILD=$(runner_programs)
 	export BUILD TESTS
-	export -f runner_lack
+	export -f runner_lack runner_needs_devices
 	export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONUNBUFFERED=1
 	RUNNER_SCRATCH=$(mktemp -d)
 	trap 'rm -rf "$RUNNER_SCRATCH"' EXIT

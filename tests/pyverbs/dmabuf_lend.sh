@@ -44,11 +44,8 @@ if ! command -v "$program" > /dev/null; then
 	runner_lack "ibv_dmabuf_lend is not there: say RDMA_CORE=PREFIX of a patched rdma-core"
 	exit
 fi
-device=${IB_DEV:-$(ibv_devices 2> /dev/null | awk 'NR > 2 { print $1; exit }')}
-if [[ -z $device || -z ${EXPORTER:-} ]]; then
-	runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
-	exit
-fi
+device=
+runner_needs_devices
 echo 1..3
 port=18531
 for how in memory request close; do

@@ -32,11 +32,8 @@ prints_what_it_should() {	# NAME SHOWN_COMMAND COMMAND...
 	failed=1
 }
 
-device=${IB_DEV:-$(ibv_devices 2> /dev/null | awk 'NR > 2 { print $1; exit }')}
-if [[ -z $device || -z ${EXPORTER:-} ]]; then
-	runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
-	exit
-fi
+device=
+runner_needs_devices
 echo 1..4
 nodes=("/sys/bus/pci/devices/$EXPORTER/vfio-dev/"*)
 prints_what_it_should 'the C program' ./lend_to_nic \

@@ -12,11 +12,7 @@ perftest_needs() {
 		runner_lack "perftest with the patches is not there: say PERFTEST=PREFIX of one"
 		exit
 	fi
-	device=${IB_DEV:-$(ibv_devices 2> /dev/null | awk 'NR > 2 { print $1; exit }')}
-	if [[ -z $device || -z ${EXPORTER:-} ]]; then
-		runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
-		exit
-	fi
+	runner_needs_devices
 }
 
 # Each pair on the next port after $port.
