@@ -278,7 +278,8 @@ static void require_efa(void)
 
 int main(int argc, char **argv)
 {
-	test_parse(argc, argv, "an EFA, which can only pin, gets no dma-buf of a VFIO device");
+	test_parse_cases(argc, argv, "an EFA, which can only pin, gets no dma-buf of a VFIO device",
+			 tests, TEST_COUNT(tests));
 	test_require(TEST_NEEDS_EXPORTER);
 	require_efa();
 	return cmocka_run_group_tests_name(program_invocation_short_name, tests, NULL, NULL) ?

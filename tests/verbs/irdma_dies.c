@@ -324,7 +324,8 @@ static void require_irdma(void)
 
 int main(int argc, char **argv)
 {
-	test_parse(argc, argv, "irdma: a revoke kills the MR for good, by one command");
+	test_parse_cases(argc, argv, "irdma: a revoke kills the MR for good, by one command",
+			 tests, TEST_COUNT(tests));
 	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
 	require_irdma();
 	return cmocka_run_group_tests_name(program_invocation_short_name, tests, NULL, NULL) ?

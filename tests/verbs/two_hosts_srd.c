@@ -182,7 +182,7 @@ int main(int argc, char **argv)
 		two_hosts_test(link_that_is_down),
 	};
 
-	test_parse(argc, argv, "two hosts over SRD");
+	test_parse_cases(argc, argv, "two hosts over SRD", tests, TEST_COUNT(tests));
 	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
 	if (remote_is_there(&test_error))
 		test_cannot_start();

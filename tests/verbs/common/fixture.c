@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 #include "fixture.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,59 @@ void test_parse_program(const struct argp *program, int argc, char **argv)
 {
 	prepare();
 	options_argp_parse(program, argc, argv, &test_options);
+}
+
+#define KEY_CASE 0x200
+
+static const struct argp_option case_options[] = {
+	{ NULL, 0, NULL, 0, "The cases:", 4 },
+	{ "case", KEY_CASE, "PATTERN", 0, "run those whose names match; * and ? are wildcards (default: all)",
+	  4 },
+	{ 0 },
+};
+
+static const char *case_pattern;
+
+static error_t parse_case(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case KEY_CASE:
+		case_pattern = arg;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = state->input;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void select_cases(const struct CMUnitTest *tests, size_t count)
+{
+	size_t i = 0;
+
+	if (!case_pattern)
+		return;
+	while (i < count && fnmatch(case_pattern, tests[i].name, 0))
+		i++;
+	if (i == count) {
+		fprintf(stderr, "%s: no case is called \"%s\"; there are:", program_invocation_short_name,
+			case_pattern);
+		for (i = 0; i < count; i++)
+			fprintf(stderr, " %s", tests[i].name);
+		fputc('\n', stderr);
+		exit(EXIT_STATUS_USAGE);
+	}
+	cmocka_set_test_filter(case_pattern);
+}
+
+void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUnitTest *tests, size_t count)
+{
+	const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
+	const struct argp program = { case_options, parse_case, NULL, doc, children, NULL, NULL };
+
+	test_parse_program(&program, argc, argv);
+	select_cases(tests, count);
 }
 
 static struct verbs_peer_options peer_options(void)

@@ -52,6 +52,11 @@ enum test_needs {
 
 /* Parses the options that all share; doc says in one line what the program tests. */
 void test_parse(int argc, char **argv, const char *doc);
+/*
+ * The same, and --case, which leaves cmocka those of the tests that it names; it is a usage error if it
+ * names none.
+ */
+void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUnitTest *tests, size_t count);
 /* The same with a program that has options of its own, and options_argp as its only child. */
 void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */
@@ -62,10 +67,11 @@ void __attribute__((noreturn)) test_cannot_start(void);
 /* The lab's guest says so by LAB_KERNEL. */
 bool test_in_lab(void);
 
+#define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
 #define TEST_MAIN(doc, needs, tests)							\
 	int main(int argc, char **argv)							\
 	{										\
-		test_parse(argc, argv, doc);						\
+		test_parse_cases(argc, argv, doc, tests, TEST_COUNT(tests));		\
 		test_require(needs);							\
 		return cmocka_run_group_tests_name(program_invocation_short_name, tests,	\
 						   NULL, NULL) ? EXIT_STATUS_FAILED : 0;	\
