@@ -135,12 +135,17 @@ static int open_node(const char *path, const char *purpose, struct error *err)
 	}
 }
 
+static void set_cdev_path(struct vfio_device *device, const char *name)
+{
+	snprintf(device->path, sizeof(device->path), "/dev/vfio/devices/%.40s", name);
+}
+
 static int prepare_cdev(struct vfio_device *device, const char *name, struct error *err)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
 	int fd;
 
-	snprintf(device->path, sizeof(device->path), "/dev/vfio/devices/%.40s", name);
+	set_cdev_path(device, name);
 	fd = open_node("/dev/iommu", "iommufd", err);
 	if (fd < 0)
 		return fd;
@@ -183,10 +188,9 @@ static int prepare_group(struct vfio_device *device, struct error *err)
 	return 0;
 }
 
-int vfio_device_prepare(struct vfio_device *device, const char *bdf,
-			enum vfio_interface interface, struct error *err)
+static int prepare_none(struct vfio_device *device, const char *bdf, enum vfio_interface interface,
+			char *name, size_t length, struct error *err)
 {
-	char name[64];
 	int ret;
 
 	*device = (struct vfio_device){
@@ -195,13 +199,45 @@ int vfio_device_prepare(struct vfio_device *device, const char *bdf,
 	ret = normalise_bdf(device, bdf, err);
 	if (ret)
 		return ret;
-	if (vfio_name(device->bdf, name, sizeof(name)))
+	if (vfio_name(device->bdf, name, length))
 		return report_not_bound(device, err);
+	return 0;
+}
+
+int vfio_device_prepare(struct vfio_device *device, const char *bdf,
+			enum vfio_interface interface, struct error *err)
+{
+	char name[64];
+	int ret;
+
+	ret = prepare_none(device, bdf, interface, name, sizeof(name), err);
+	if (ret)
+		return ret;
 	ret = interface == VFIO_INTERFACE_CDEV ? prepare_cdev(device, name, err) :
 						 prepare_group(device, err);
 	if (ret)
 		vfio_device_release(device);
 	return ret;
+}
+
+int vfio_device_prepare_beside(struct vfio_device *device, const struct vfio_device *first,
+			       const char *bdf, struct error *err)
+{
+	char name[64];
+	int ret;
+
+	ret = prepare_none(device, bdf, first->interface, name, sizeof(name), err);
+	if (ret)
+		return ret;
+	if (first->interface != VFIO_INTERFACE_CDEV)
+		return error_set(err, EOPNOTSUPP, "%s can be opened beside %s through the cdev interface only",
+				 device->bdf, first->bdf);
+	set_cdev_path(device, name);
+	device->iommu_fd = fcntl(first->iommu_fd, F_DUPFD_CLOEXEC, 0);
+	if (device->iommu_fd < 0)
+		return error_set(err, errno, "cannot duplicate the iommufd of %s", first->bdf);
+	device->ioas_id = first->ioas_id;
+	return 0;
 }
 
 static int get_cdev(struct vfio_device *device, struct error *err)

@@ -21,6 +21,9 @@ struct vfio_device {
 /* Everything but the device's own file; that is vfio_device_get()'s. */
 int vfio_device_prepare(struct vfio_device *device, const char *bdf,
 			enum vfio_interface interface, struct error *err);
+/* The same through what another device was opened by, which must be the cdev and an iommufd. */
+int vfio_device_prepare_beside(struct vfio_device *device, const struct vfio_device *first,
+			       const char *bdf, struct error *err);
 int vfio_device_get(struct vfio_device *device, struct error *err);
 int vfio_device_put(struct vfio_device *device);
 void vfio_device_release(struct vfio_device *device);

@@ -63,8 +63,9 @@ static int get_ready(struct vfio_exporter *exporter, struct error *err)
 	return ret;
 }
 
-int vfio_exporter_open(struct vfio_exporter **result, const char *bdf,
-		       enum vfio_interface interface, struct error *err)
+/* With first NULL it is opened by the interface, else as first was. */
+static int open_exporter(struct vfio_exporter **result, const struct vfio_exporter *first,
+			 const char *bdf, enum vfio_interface interface, struct error *err)
 {
 	struct vfio_exporter *exporter;
 	int ret;
@@ -73,7 +74,8 @@ int vfio_exporter_open(struct vfio_exporter **result, const char *bdf,
 	exporter = calloc(1, sizeof(*exporter));
 	if (!exporter)
 		return error_set(err, ENOMEM, "no memory for exporter %s", bdf);
-	ret = vfio_device_prepare(&exporter->device, bdf, interface, err);
+	ret = first ? vfio_device_prepare_beside(&exporter->device, &first->device, bdf, err) :
+		      vfio_device_prepare(&exporter->device, bdf, interface, err);
 	if (ret)
 		goto free_exporter;
 	ret = get_ready(exporter, err);
@@ -87,6 +89,18 @@ release:
 free_exporter:
 	free(exporter);
 	return ret;
+}
+
+int vfio_exporter_open(struct vfio_exporter **exporter, const char *bdf,
+		       enum vfio_interface interface, struct error *err)
+{
+	return open_exporter(exporter, NULL, bdf, interface, err);
+}
+
+int vfio_exporter_open_beside(struct vfio_exporter **exporter, const struct vfio_exporter *first,
+			      const char *bdf, struct error *err)
+{
+	return open_exporter(exporter, first, bdf, first->device.interface, err);
 }
 
 void vfio_exporter_close(struct vfio_exporter *exporter)

@@ -39,6 +39,13 @@ struct vfio_range {
 int vfio_exporter_open(struct vfio_exporter **exporter, const char *bdf,
 		       enum vfio_interface interface, struct error *err);
 
+/*
+ * Another function, through the iommufd of first: one user's functions, as those behind one port have to
+ * be for a hot reset. -EOPNOTSUPP if first was opened through its group.
+ */
+int vfio_exporter_open_beside(struct vfio_exporter **exporter, const struct vfio_exporter *first,
+			      const char *bdf, struct error *err);
+
 /* Closes the device (which revokes its dma-bufs for good) and frees. NULL is fine. */
 void vfio_exporter_close(struct vfio_exporter *exporter);
 
