@@ -22,7 +22,7 @@ runner_read_manifest() {
 # How many times longer a test may take on a kernel that checks itself.
 runner_slowness() {
 	case $1 in
-	lockdep | kasan) echo 5 ;;
+	*lockdep | *kasan) echo 5 ;;
 	*) echo 1 ;;
 	esac
 }
@@ -31,7 +31,7 @@ runner_slowness() {
 runner_add_variant() {
 	local base=${1%@*} kernel=${1#*@}
 
-	[[ ${WHERE[$base]:-} == guest* && $kernel =~ ^(stock|patched|lockdep|kasan|mutant-[a-z0-9-]+|without-[0-9]{4})$ ]] || return 0
+	[[ ${WHERE[$base]:-} == guest* && $kernel =~ ^(stock|patched|lockdep|kasan|mutant-[a-z0-9-]+|without-[0-9]{4}(-lockdep|-kasan)?)$ ]] || return 0
 	# shellcheck disable=SC2034
 	WHERE[$1]=${WHERE[$base]} IOMMU[$1]=${IOMMU[$base]} KERNEL[$1]=$kernel
 	SECONDS_OF[$1]=$((SECONDS_OF[$base] * $(runner_slowness "$kernel"))) COMMAND[$1]=${COMMAND[$base]} DESCRIPTION[$1]=${DESCRIPTION[$base]}

@@ -62,25 +62,43 @@ irdma_alone() {
 	! sed -n 's,^+++ b/,,p' "$1" | grep -qv '^drivers/infiniband/hw/irdma/'
 }
 
-# step_same_kernel FLAVOUR: what makes it another is in irdma
+# step_same_kernel FLAVOUR BASE: what makes it another is in irdma
 step_same_kernel() {
-	step "kernel-$1" "kernel ($1)" "$(hash "$(stamp_of kernel-patched)")" last_line \
-		install -D -m 644 build/kernel/patched/arch/x86/boot/bzImage "build/kernel/$1/arch/x86/boot/bzImage"
+	step "kernel-$1" "kernel ($1)" "$(hash "$(stamp_of "kernel-$2")")" last_line \
+		install -D -m 644 "build/kernel/$2/arch/x86/boot/bzImage" "build/kernel/$1/arch/x86/boot/bzImage"
+}
+
+# base_kernel FLAVOUR: the kernel that a mutant, or one without a patch, differs from
+base_kernel() {
+	case $1 in
+	without-*-lockdep) echo lockdep ;;
+	without-*-kasan) echo kasan ;;
+	mutant-* | without-*) echo patched ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# number_of FLAVOUR: of the patch that is missing
+number_of() {
+	local number=${1#without-}
+	echo "${number%%-*}"
 }
 
 # mutant-NAME: the patched kernel with kernel/mutants/NAME.patch
 step_mutant() {
 	local patch=kernel/mutants/${1#mutant-}.patch
 	step_kernel patched
-	! irdma_alone "$patch" || { step_same_kernel "$1" && return; }
+	! irdma_alone "$patch" || { step_same_kernel "$1" patched && return; }
 	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@$patch" "$(stamp_of kernel-patched)")" \
 		kernel_progress "${enter[@]}" -- kernel/mutate "$patch" build/kernel/patched-src \
 		build/kernel/patched "build/kernel/$1" "$jobs"
 }
 
-# without-NNNN: the patched kernel without that patch of its series: with kernel/undo/NNNN.patch, or reverted
+# without-NNNN: the patched kernel without that patch of its series: with kernel/undo/NNNN.patch, or reverted.
+# without-NNNN-lockdep and -kasan: that kernel in place of the patched one.
 step_without() {
-	local number=${1#without-} arguments=()
+	local number kernel arguments=()
+	number=$(number_of "$1") kernel=$(base_kernel "$1")
 	local patch=(kernel/"$base"/"$number"-*.patch)
 	if [ -e "kernel/undo/$number.patch" ]; then
 		patch=("kernel/undo/$number.patch")
@@ -88,11 +106,11 @@ step_without() {
 		[ -e "${patch[0]}" ] || wrong "kernel/$base has no patch $number"
 		arguments=(--reverse)
 	fi
-	step_kernel patched
-	! irdma_alone "${patch[0]}" || { step_same_kernel "$1" && return; }
-	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${patch[0]}" "$(stamp_of kernel-patched)")" \
+	step_kernel "$kernel"
+	! irdma_alone "${patch[0]}" || { step_same_kernel "$1" "$kernel" && return; }
+	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${patch[0]}" "$(stamp_of "kernel-$kernel")")" \
 		kernel_progress "${enter[@]}" -- kernel/mutate "${arguments[@]}" "${patch[0]}" \
-		build/kernel/patched-src build/kernel/patched "build/kernel/$1" "$jobs"
+		build/kernel/patched-src "build/kernel/$kernel" "build/kernel/$1" "$jobs"
 }
 
 declare -A kernel_made
@@ -116,13 +134,15 @@ step_kernel() {
 
 # step_irdma FLAVOUR: the driver that Kconfig offers only with ice, and what stands in for that
 step_irdma() {
-	local tree=build/kernel/patched-src kernel=$1 patch=()
+	local tree=build/kernel/patched-src kernel number patch=()
+	kernel=$(base_kernel "$1")
 	case $1 in
 	stock) tree=build/kernel/src ;;
-	mutant-*) kernel=patched patch=("kernel/mutants/${1#mutant-}.patch") ;;
+	mutant-*) patch=("kernel/mutants/${1#mutant-}.patch") ;;
 	without-*)
-		kernel=patched patch=("kernel/undo/${1#without-}.patch")
-		[ -e "${patch[0]}" ] || patch=(--reverse kernel/"$base"/"${1#without-}"-*.patch)
+		number=$(number_of "$1")
+		patch=("kernel/undo/$number.patch")
+		[ -e "${patch[0]}" ] || patch=(--reverse kernel/"$base"/"$number"-*.patch)
 		;;
 	esac
 	[ ${#patch[@]} -eq 0 ] || irdma_alone "${patch[-1]}" || patch=()
@@ -133,8 +153,8 @@ step_irdma() {
 
 # step_moving_exporter FLAVOUR: the exporter that moves, for tests; those made of the patched kernel take its own
 step_moving_exporter() {
-	local flavour=$1 tree=build/kernel/patched-src
-	[[ $1 != mutant-* && $1 != without-* ]] || flavour=patched
+	local flavour tree=build/kernel/patched-src
+	flavour=$(base_kernel "$1")
 	[ "$1" != stock ] || tree=build/kernel/src
 	step "moving-exporter-$flavour" "moving exporter ($flavour)" \
 		"$(hash @tests/kernel/moving-exporter "$(stamp_of "kernel-$flavour")")" last_line \
