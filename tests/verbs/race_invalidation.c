@@ -138,6 +138,7 @@ static void lose_the_nic(struct race *race, enum knob_action action, unsigned in
 	bystander_open(&bystander);
 	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
 	bystander_close(&bystander);
+	race_was_lost_times(race, i + 1);
 }
 
 static void refused(void **state)

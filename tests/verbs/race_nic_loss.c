@@ -169,6 +169,7 @@ static void firmware_dies(void **state)
 		must(trigger_undo(fixture, race->trigger));
 		race_nic_comes_back(race);
 		must_write_through(fixture, i);
+		race_was_lost_times(race, i + 1);
 	}
 	race_report(race, "the firmware died while the NIC held a revoke");
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "rdma_tool.h"
 #include "witness.h"
 
 /* Longer than any bound here: whoever is not back by then hangs. */
@@ -80,6 +81,26 @@ int race_teardown(void **state)
 	return fixture_teardown(&fixture);
 }
 
+/* Where one is under way, that is waited for. */
+static json_int_t count_reports(const struct race *race)
+{
+	json_t *answer, *reporters, *reporter;
+	json_int_t count = -1;
+	char command[160];
+	const char *device;
+
+	snprintf(command, sizeof(command), "devlink -j health show pci/%s reporter fw_fatal", race->nic);
+	answer = rdma_tool_ask(command);
+	json_object_foreach(json_object_get(answer, "health"), device, reporters) {
+		reporter = json_is_array(reporters) ? json_array_get(reporters, 0) : reporters;
+		count = json_integer_value(json_object_get(reporter, "error"));
+	}
+	json_decref(answer);
+	if (count < 0)
+		fail_msg("\"%s\" says nothing of a reporter", command);
+	return count;
+}
+
 static int allow_recovery(struct race *race)
 {
 	char command[160];
@@ -93,6 +114,8 @@ static int allow_recovery(struct race *race)
 	ret = system(command);
 	if (ret)
 		print_error("# setup: \"%s\" failed\n", command);
+	else
+		race->reports = count_reports(race);
 	return ret;
 }
 
@@ -322,6 +345,18 @@ void race_reopen_nic(struct race *race)
 		nanosleep(&again, NULL);
 	}
 	fixture_open_nic(race->fixture);
+}
+
+void race_was_lost_times(const struct race *race, unsigned int losses)
+{
+	json_int_t reports;
+
+	if (!race_faults(race))
+		return;
+	reports = count_reports(race) - race->reports;
+	if (reports != losses)
+		fail_msg("the driver took the NIC down %" JSON_INTEGER_FORMAT " times for %u losses", reports,
+			 losses);
 }
 
 void race_nic_comes_back(struct race *race)

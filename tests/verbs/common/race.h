@@ -9,6 +9,7 @@
 #ifndef TESTS_VERBS_COMMON_RACE_H
 #define TESTS_VERBS_COMMON_RACE_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <sys/types.h>
 
@@ -50,6 +51,8 @@ struct race {
 	ino_t identity;
 	bool master_at_return;
 	uint64_t resets, resets_at_return;
+	/* What its driver has reported to devlink as the end of the firmware, or of the device. */
+	json_int_t reports;
 
 	int64_t longest;
 };
@@ -105,6 +108,8 @@ void race_watch_nic(struct race *race);
 void race_nic_was_cut_off(const struct race *race);
 /* Waits until it was reset and its driver has it again, and opens it anew. */
 void race_nic_comes_back(struct race *race);
+/* Its driver took it down once for each of the losses since the setup, and no more; mlx5 only. */
+void race_was_lost_times(const struct race *race, unsigned int losses);
 /* Waits until its driver has it again, and opens it anew. */
 void race_reopen_nic(struct race *race);
 
