@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """rdma-core's whole own suite, run as upstream runs it, against the results that it has without the patches.
 
-usage: upstream_suite.py [--without=REGEX] NIC    every test has the result recorded in upstream/NIC, as TAP; those
-                                                  whose MODULE.CLASS.TEST begins like REGEX are left out
-       upstream_suite.py --record                 prints the results in the form of those files
+usage: upstream_suite.py NIC         every test has the result recorded in upstream/NIC, as TAP
+       upstream_suite.py --record    prints the results in the form of those files
 
 The record is of the unpatched rdma-core on one of the lab's devices; a test must end as it does there, skips with the
 same reason and errors with the same kind. Two things may differ: tests that the patches bring, which must not fail, and
@@ -96,17 +95,7 @@ class Recorder(unittest.TextTestResult):
         self.add(test, "fail", "unexpected success")
 
 
-def leave_out(without):
-    all_of = unittest.TestLoader.getTestCaseNames
-
-    def rest_of(loader, case):
-        module = case.__module__.removeprefix("tests.")
-        return [name for name in all_of(loader, case) if not without.match(f"{module}.{case.__qualname__}.{name}")]
-
-    unittest.TestLoader.getTestCaseNames = rest_of
-
-
-def run_upstream(descriptor, without):
+def run_upstream(descriptor):
     """In a process of its own: run_tests.py as it is, with somebody who listens.
 
     What a failed test leaves behind is held by cycles through its exception, and pyverbs crashes if the collector
@@ -118,8 +107,6 @@ def run_upstream(descriptor, without):
     unittest.TextTestRunner.resultclass = Recorder
     sys.path.insert(0, folder)
     sys.argv = [os.path.join(folder, "run_tests.py")]
-    if without:
-        leave_out(re.compile(without))
     gc.disable()
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -136,15 +123,13 @@ def reserve_huge_pages():
             pages.write("32")
 
 
-def messages_of_a_run(log, without=None):
+def messages_of_a_run(log):
     """Yields what the suite says; the last message is how its process ended."""
     mount = ["env", "PYTHONHASHSEED=0"]
     if os.environ.get("UNPATCHED"):
         mount += ["unshare", "--mount", "sh", "-ec", 'mount --bind "$UNPATCHED" "$RDMA_CORE" && exec "$@"', "sh"]
     reading, writing = os.pipe()
     command = mount + [sys.executable, os.path.abspath(__file__), "--child", str(writing)]
-    if without:
-        command.append(f"--without={without}")
     with subprocess.Popen(command, pass_fds=[writing], stdout=log, stderr=log) as child:
         os.close(writing)
         with open(reading, encoding="utf-8") as lines:
@@ -185,12 +170,11 @@ def print_end(log, out):
         print(f"# {line}", file=out)
 
 
-def read_record(nic, without):
+def read_record(nic):
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "upstream", nic)
     with open(path, encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file if not line.startswith("#")]
-    results = {line.split(" ", 1)[1].split(":", 1)[0]: line for line in lines}
-    return {name: line for name, line in results.items() if not without or not re.match(without, name)}
+    return {line.split(" ", 1)[1].split(":", 1)[0]: line for line in lines}
 
 
 def compare(name, was, message):
@@ -217,11 +201,11 @@ class Tap:
             print(f"# {text}")
 
 
-def check(nic, without):
-    before, tap, began = read_record(nic, without), Tap(), None
+def check(nic):
+    before, tap, began = read_record(nic), Tap(), None
     missing, tally = set(before), {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        for message in messages_of_a_run(log, without):
+        for message in messages_of_a_run(log):
             if "ends" in message:
                 began, name = None, name_of(message["ends"])
                 missing.discard(name)
@@ -246,11 +230,10 @@ def main():
     options = argparse.ArgumentParser(usage=__doc__)
     options.add_argument("--record", action="store_true")
     options.add_argument("--child", type=int)
-    options.add_argument("--without")
     options.add_argument("nic", nargs="?")
     options = options.parse_args()
     if options.child is not None:
-        run_upstream(options.child, options.without)
+        run_upstream(options.child)
     if not os.environ.get("LAB_KERNEL") and not options.record:
         print("1..0 # SKIP the record is of the lab's devices: --record makes one of another")
         return 4
@@ -258,7 +241,7 @@ def main():
         print("Bail out! rdma-core's tests are not there: say RDMA_CORE=PREFIX of an installed one")
         return 1
     reserve_huge_pages()
-    return record() if options.record else check(options.nic, options.without)
+    return record() if options.record else check(options.nic)
 
 
 if __name__ == "__main__":
