@@ -5,7 +5,7 @@
 usage() {
 	cat <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
-       ./run test [--debug] [OPTION]... [NAME[@FLAVOUR]]...
+       ./run test [--debug] [--rounds N] [OPTION]... [NAME[@FLAVOUR]]...
        ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
@@ -21,6 +21,7 @@ test:
   --list              names, needs and purposes of the tests; runs none
   --debug             the guest tests on the lockdep and on the KASAN kernel as well (without the
                       long canaries and the tests of others' suites)
+  --rounds N          the named tests that go round, as races and canaries do, N times each instead
 shell:
   --nic MODEL         the emulated NIC: mlx5 (default), efa or irdma
   --second-nic MODEL  another one beside it
@@ -56,7 +57,7 @@ one_of() {
 
 parse_options() {
 	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source=''
-	jobs=$(nproc) list=0 debug=0 names=() guest_command=()
+	jobs=$(nproc) list=0 debug=0 rounds='' names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
 	bench | test | shell) command=$1 ;;
@@ -67,7 +68,7 @@ parse_options() {
 	while [ $# -gt 0 ]; do
 		case $command:$1 in
 		*:--help | *:-h) usage && exit 0 ;;
-		*:--mirror | *:--kernel-source | *:--jobs | shell:--nic | shell:--second-nic | shell:--hosts | shell:--kernel | shell:--iommu)
+		*:--mirror | *:--kernel-source | *:--jobs | test:--rounds | shell:--nic | shell:--second-nic | shell:--hosts | shell:--kernel | shell:--iommu)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			parse_value "$1" "$2"
 			shift
@@ -105,6 +106,10 @@ parse_value() {
 	--jobs)
 		[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--jobs takes a positive number, not \"$2\""
 		jobs=$2
+		;;
+	--rounds)
+		[[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || wrong "--rounds takes a positive number, not \"$2\""
+		rounds=$2
 		;;
 	--second-nic) one_of --second-nic "$2" mlx5 efa irdma && second_nic=$2 ;;
 	--hosts) one_of --hosts "$2" 1 2 && hosts=$2 ;;

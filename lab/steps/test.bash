@@ -20,6 +20,11 @@ add_debug_kernels() {
 
 check_test() {
 	local name
+	if [ -n "$rounds" ]; then
+		[ ${#names[@]} -gt 0 ] || wrong "--rounds wants the names of the tests that are to go round so often"
+		[ "$debug" = 0 ] || wrong "--rounds goes with names such as race-slow@kasan, not with --debug"
+		export ROUNDS=$rounds
+	fi
 	plan=$(tests/run --list "${names[@]}") || exit 2
 	[ "$debug" = 0 ] || add_debug_kernels
 	if [ "$list" = 1 ]; then
@@ -66,7 +71,7 @@ run_group() {
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
 			guest_step "$one" "$title" --kernel "$kernel" --iommu "$iommu" --nic "$nic" "${second[@]}" --nvme \
-				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" \
+				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" ${rounds:+--env "ROUNDS=$rounds"} \
 				-- /project/tests/run-in-guest "$@"
 		fi
 		# A guest that failed is a failure of its own, even when its tests had all passed.
