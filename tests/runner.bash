@@ -85,7 +85,7 @@ runner_lack() {
 
 # For scripts that need both: sets device to the RDMA device, or ends the script.
 runner_needs_devices() {
-	device=${IB_DEV:-$(ibv_devices 2> /dev/null | awk 'NR > 2 { print $1; exit }')}
+	device=${IB_DEV:-$({ ibv_devices 2> /dev/null || true; } | awk 'NR > 2 { print $1; exit }')}
 	if [[ -z $device || -z ${EXPORTER:-} ]]; then
 		runner_lack "there is no RDMA device (ibv_devices), or no PCI function is bound to vfio-pci (EXPORTER=BDF)"
 		exit
