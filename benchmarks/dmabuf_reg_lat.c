@@ -148,10 +148,7 @@ static int measure(struct bench *bench, struct error *err)
 static error_t parse_program(int key, char *arg, struct argp_state *state)
 {
 	(void)arg;
-	if (key != ARGP_KEY_INIT)
-		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
-	return 0;
+	return options_pass_on(key, state);
 }
 
 int main(int argc, char **argv)

@@ -260,13 +260,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 const struct argp options_argp = { option_list, parse_option, NULL, NULL, NULL, NULL, NULL };
 
-static error_t parse_program(int key, char *arg, struct argp_state *state)
+error_t options_pass_on(int key, struct argp_state *state)
 {
-	(void)arg;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
 	state->child_inputs[0] = state->input;
 	return 0;
+}
+
+static error_t parse_program(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	return options_pass_on(key, state);
 }
 
 int options_argp_parse(const struct argp *program, int argc, char **argv, void *input)

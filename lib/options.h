@@ -38,6 +38,12 @@ void options_default(struct options *options);
  */
 extern const struct argp options_argp;
 
+/*
+ * What a parser returns for the keys that it does not know, where its only child, such as options_argp,
+ * takes the program's own input.
+ */
+error_t options_pass_on(int key, struct argp_state *state);
+
 /* argp_parse() of a program that has options_argp for a child, with the exit status above. */
 int options_argp_parse(const struct argp *program, int argc, char **argv, void *input);
 

@@ -230,8 +230,8 @@ int vfio_device_prepare_beside(struct vfio_device *device, const struct vfio_dev
 	if (ret)
 		return ret;
 	if (first->interface != VFIO_INTERFACE_CDEV)
-		return error_set(err, EOPNOTSUPP, "%s can be opened beside %s through the cdev interface only",
-				 device->bdf, first->bdf);
+		return error_set(err, EOPNOTSUPP, "%s can be opened beside %s through the cdev "
+				 "interface only", device->bdf, first->bdf);
 	set_cdev_path(device, name);
 	device->iommu_fd = fcntl(first->iommu_fd, F_DUPFD_CLOEXEC, 0);
 	if (device->iommu_fd < 0)

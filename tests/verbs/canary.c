@@ -406,11 +406,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (cpu_writer_count && trigger == TRIGGER_RESET)
 			argp_error(state, "a reset shows nothing of writers by the CPU");
 		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return options_pass_on(key, state);
 	}
 }
 

@@ -206,11 +206,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (trigger_parse(arg, &trigger) || trigger == TRIGGER_RESET || trigger > TRIGGER_REVOKE)
 			argp_error(state, "-t (--trigger) takes command, close or revoke");
 		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return options_pass_on(key, state);
 	}
 }
 

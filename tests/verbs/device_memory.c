@@ -561,12 +561,8 @@ static const struct CMUnitTest tests_of_refusal[] = {
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	if (key == ARGP_KEY_INIT) {
-		state->child_inputs[0] = state->input;
-		return 0;
-	}
 	if (key != 'l')
-		return ARGP_ERR_UNKNOWN;
+		return options_pass_on(key, state);
 	if (strcmp(argument, "faulting") && strcmp(argument, "revoking") &&
 	    strcmp(argument, "unsupported"))
 		argp_error(state, "--level is faulting, revoking or unsupported");

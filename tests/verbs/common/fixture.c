@@ -39,8 +39,8 @@ void test_parse_program(const struct argp *program, int argc, char **argv)
 
 static const struct argp_option case_options[] = {
 	{ NULL, 0, NULL, 0, "The cases:", 4 },
-	{ "case", KEY_CASE, "PATTERN", 0, "run those whose names match; * and ? are wildcards (default: all)",
-	  4 },
+	{ "case", KEY_CASE, "PATTERN", 0,
+	  "run those whose names match; * and ? are wildcards (default: all)", 4 },
 	{ 0 },
 };
 
@@ -52,11 +52,8 @@ static error_t parse_case(int key, char *arg, struct argp_state *state)
 	case KEY_CASE:
 		case_pattern = arg;
 		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return options_pass_on(key, state);
 	}
 }
 

@@ -6,7 +6,10 @@
 #include <infiniband/verbs.h>
 #include <jansson.h>
 
-/* The answer to a command with -j (rdma, devlink), for the caller to json_decref(). Skips if there is no such program. */
+/*
+ * The answer to a command of iproute2 with -j (rdma, devlink), for the caller to json_decref(). Skips if
+ * there is no such program.
+ */
 json_t *rdma_tool_ask(const char *command);
 
 /* The line of "rdma -dd resource show mr" that has the MR's rkey, for the caller to json_decref(). */
