@@ -78,38 +78,34 @@ base_kernel() {
 	esac
 }
 
-# number_of FLAVOUR: of the patch that is missing
-number_of() {
-	local number=${1#without-}
-	echo "${number%%-*}"
+# changes_of FLAVOUR: what makes its tree another than that kernel's, a line each: [--reverse] PATCH
+changes_of() {
+	local number
+	case $1 in
+	mutant-*) echo "kernel/mutants/${1#mutant-}.patch" ;;
+	without-*)
+		number=${1#without-} && number=${number%%-*}
+		if [ -e "kernel/undo/$number.patch" ]; then
+			echo "kernel/undo/$number.patch"
+		else
+			printf '%s\n' --reverse kernel/"$base"/"$number"-*.patch
+		fi
+		;;
+	esac
 }
 
-# mutant-NAME: the patched kernel with kernel/mutants/NAME.patch
-step_mutant() {
-	local patch=kernel/mutants/${1#mutant-}.patch
-	step_kernel patched
-	! irdma_alone "$patch" || { step_same_kernel "$1" patched && return; }
-	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@$patch" "$(stamp_of kernel-patched)")" \
-		kernel_progress "${enter[@]}" -- kernel/mutate "$patch" build/kernel/patched-src \
-		build/kernel/patched "build/kernel/$1" "$jobs"
-}
-
-# without-NNNN: the patched kernel without that patch of its series: with kernel/undo/NNNN.patch, or reverted.
+# mutant-NAME: the patched kernel with kernel/mutants/NAME.patch.
+# without-NNNN: without that patch of its series: with kernel/undo/NNNN.patch, or reverted.
 # without-NNNN-lockdep and -kasan: that kernel in place of the patched one.
-step_without() {
-	local number kernel arguments=()
-	number=$(number_of "$1") kernel=$(base_kernel "$1")
-	local patch=(kernel/"$base"/"$number"-*.patch)
-	if [ -e "kernel/undo/$number.patch" ]; then
-		patch=("kernel/undo/$number.patch")
-	else
-		[ -e "${patch[0]}" ] || wrong "kernel/$base has no patch $number"
-		arguments=(--reverse)
-	fi
+step_changed_kernel() {
+	local kernel changes
+	kernel=$(base_kernel "$1")
+	mapfile -t changes < <(changes_of "$1")
+	[ -e "${changes[-1]}" ] || wrong "$1: there is no ${changes[-1]}"
 	step_kernel "$kernel"
-	! irdma_alone "${patch[0]}" || { step_same_kernel "$1" "$kernel" && return; }
-	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${patch[0]}" "$(stamp_of "kernel-$kernel")")" \
-		kernel_progress "${enter[@]}" -- kernel/mutate "${arguments[@]}" "${patch[0]}" \
+	! irdma_alone "${changes[-1]}" || { step_same_kernel "$1" "$kernel" && return; }
+	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${changes[-1]}" "$(stamp_of "kernel-$kernel")")" \
+		kernel_progress "${enter[@]}" -- kernel/mutate "${changes[@]}" \
 		build/kernel/patched-src "build/kernel/$kernel" "build/kernel/$1" "$jobs"
 }
 
@@ -120,8 +116,7 @@ step_kernel() {
 	local tree=build/kernel/patched-src after=patches fragments=()
 	[ -z "${kernel_made[$1]:-}" ] || return 0
 	kernel_made[$1]=1
-	[[ $1 != mutant-* ]] || { step_mutant "$1" && return; }
-	[[ $1 != without-* ]] || { step_without "$1" && return; }
+	[[ $1 != mutant-* && $1 != without-* ]] || { step_changed_kernel "$1" && return; }
 	if [ "$1" = stock ]; then
 		tree=build/kernel/src after=source
 	elif [ -e "kernel/$base/config" ]; then
@@ -134,21 +129,14 @@ step_kernel() {
 
 # step_irdma FLAVOUR: the driver that Kconfig offers only with ice, and what stands in for that
 step_irdma() {
-	local tree=build/kernel/patched-src kernel number patch=()
+	local tree=build/kernel/patched-src kernel changes
 	kernel=$(base_kernel "$1")
-	case $1 in
-	stock) tree=build/kernel/src ;;
-	mutant-*) patch=("kernel/mutants/${1#mutant-}.patch") ;;
-	without-*)
-		number=$(number_of "$1")
-		patch=("kernel/undo/$number.patch")
-		[ -e "${patch[0]}" ] || patch=(--reverse kernel/"$base"/"$number"-*.patch)
-		;;
-	esac
-	[ ${#patch[@]} -eq 0 ] || irdma_alone "${patch[-1]}" || patch=()
-	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "${patch[@]/#kernel/@kernel}" \
+	[ "$1" != stock ] || tree=build/kernel/src
+	mapfile -t changes < <(changes_of "$1")
+	[ ${#changes[@]} -eq 0 ] || irdma_alone "${changes[-1]}" || changes=()
+	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "${changes[@]/#kernel/@kernel}" \
 		"$(stamp_of "kernel-$kernel")")" last_line "${enter[@]}" -- lab/nic/irdma/ice-stand-in/build \
-		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${patch[@]}"
+		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${changes[@]}"
 }
 
 # step_moving_exporter FLAVOUR: the exporter that moves, for tests; those made of the patched kernel take its own
