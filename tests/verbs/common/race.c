@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "failing_allocation.h"
 #include "rdma_tool.h"
 #include "witness.h"
 
@@ -210,8 +211,13 @@ static bool is_bus_master(const struct race *race)
 static int pull(void *argument)
 {
 	struct race *race = argument;
-	int ret = trigger_pull(race->fixture, race->trigger);
+	int ret;
 
+	if (race->fail_nth)
+		failing_allocation_arm(race->fail_nth);
+	ret = trigger_pull(race->fixture, race->trigger);
+	if (race->fail_nth)
+		race->failed_one = failing_allocation_disarm();
 	memcpy(race->at_return, (const void *)race->witness, race->fixture->size);
 	if (race->nic[0])
 		race->master_at_return = is_bus_master(race);

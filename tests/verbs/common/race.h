@@ -42,6 +42,9 @@ struct race {
 	const char *invalidation;
 	enum trigger trigger;
 	struct race_call revoke, *under_way;
+	/* Which allocation of the revoke's thread fails (failing_allocation.h; 0: none), and whether one did. */
+	unsigned int fail_nth;
+	bool failed_one;
 	volatile uint8_t *witness;
 	uint8_t *at_return;
 	uint64_t strays, stale_keys;

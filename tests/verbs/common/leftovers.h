@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* What the kernel still has of what should be gone, as far as debugfs tells. */
-#ifndef TESTS_STRESS_LEFTOVERS_H
-#define TESTS_STRESS_LEFTOVERS_H
+#ifndef TESTS_VERBS_COMMON_LEFTOVERS_H
+#define TESTS_VERBS_COMMON_LEFTOVERS_H
 
 #include "error.h"
 
