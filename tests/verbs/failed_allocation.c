@@ -217,7 +217,8 @@ static void io_addresses_are_given_back(void **state)
 	long before, after;
 
 	if (count_objects("iommu_iova") < 0) {
-		print_message("# skip: no iommu_iova in /proc/slabinfo: the kernel needs CONFIG_SLUB_DEBUG and no CONFIG_SLAB_MERGE_DEFAULT, as the flavour kasan\n");
+		print_message("# skip: no iommu_iova in /proc/slabinfo: the kernel needs CONFIG_SLUB_DEBUG "
+			      "and no CONFIG_SLAB_MERGE_DEFAULT, as the flavour kasan\n");
 		skip();
 	}
 	must_survive(&swept, &registration);

@@ -14,6 +14,7 @@
 
 #include "driver.h"
 #include "race.h"
+#include "text_file.h"
 
 enum loss { LOSS_UNBIND, LOSS_REMOVE };
 
@@ -25,14 +26,9 @@ struct departure {
 
 static int write_sysfs(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	int ret = text_file_write(path, text, 0);
 
-	if (fd < 0)
-		return error_set(&test_error, errno, "cannot open %s", path);
-	if (write(fd, text, strlen(text)) < 0)
-		ret = error_set(&test_error, errno, "writing %s to %s failed", text, path);
-	close(fd);
-	return ret;
+	return ret ? error_set(&test_error, -ret, "writing %s to %s failed", text, path) : 0;
 }
 
 static int leave(void *argument)

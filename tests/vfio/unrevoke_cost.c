@@ -15,6 +15,7 @@
 #include "fixture.h"
 #include "guarded_access.h"
 #include "ioas.h"
+#include "text_file.h"
 
 #define TRACING "/sys/kernel/tracing"
 #define GROUP "unrevoke_cost"
@@ -28,27 +29,14 @@ static const char *const callbacks[] = { "mlx5_ib_dmabuf_invalidate_cb", "iopt_r
 
 static struct ioas ioas;
 
-static int write_file(const char *path, const char *text, int flags)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | flags);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 static void remove_probes(void)
 {
-	write_file(TRACING "/events/" GROUP "/enable", "0", 0);
+	text_file_write(TRACING "/events/" GROUP "/enable", "0", 0);
 	for (size_t i = 0; i < CALLBACKS; i++) {
 		char line[128];
 
 		snprintf(line, sizeof(line), "-:" GROUP "/%s\n", callbacks[i]);
-		write_file(TRACING "/kprobe_events", line, O_APPEND);
+		text_file_write(TRACING "/kprobe_events", line, O_APPEND);
 	}
 }
 
@@ -59,11 +47,11 @@ static void add_probes(void)
 		int ret;
 
 		snprintf(line, sizeof(line), "p:" GROUP "/%s %s\n", callbacks[i], callbacks[i]);
-		ret = write_file(TRACING "/kprobe_events", line, O_APPEND);
+		ret = text_file_write(TRACING "/kprobe_events", line, O_APPEND);
 		if (ret)
 			test_skip("no kprobe on %s: %s", callbacks[i], strerror(-ret));
 	}
-	must(write_file(TRACING "/events/" GROUP "/enable", "1", 0));
+	must(text_file_write(TRACING "/events/" GROUP "/enable", "1", 0));
 }
 
 /* How often that callback has run since the probes are there. */

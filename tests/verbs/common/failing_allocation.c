@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "text_file.h"
+
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 
 /* By its own file; opening it allocates, reading and writing does not. */
@@ -16,16 +18,13 @@ static _Thread_local int armed = -1;
 
 static int set(const char *path, const char *value, struct error *err)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t length;
+	int ret = text_file_write(path, value, 0);
 
-	if (fd < 0)
-		return error_missing(err, errno,
-				     "cannot open %s: the kernel needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and CONFIG_FAULT_INJECTION_DEBUG_FS, and debugfs mounted",
-				     path);
-	length = write(fd, value, strlen(value));
-	close(fd);
-	return length < 0 ? error_set(err, errno, "cannot write %s to %s", value, path) : 0;
+	if (ret == -ENOENT || ret == -EACCES)
+		return error_missing(err, -ret,
+				     "cannot open %s: the kernel needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC "
+				     "and CONFIG_FAULT_INJECTION_DEBUG_FS, and debugfs mounted", path);
+	return ret ? error_set(err, -ret, "cannot write %s to %s", value, path) : 0;
 }
 
 int failing_allocation_prepare(struct error *err)

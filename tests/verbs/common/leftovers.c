@@ -2,13 +2,13 @@
 #include "leftovers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "text_file.h"
 
 #define BUFINFO "/sys/kernel/debug/dma_buf/bufinfo"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
@@ -58,15 +58,7 @@ int leftovers_dmabufs(struct error *err)
 
 static int tell_kmemleak(const char *command)
 {
-	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, command, strlen(command)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
+	return text_file_write(KMEMLEAK, command, 0);
 }
 
 void leftovers_forget_leaks(void)
