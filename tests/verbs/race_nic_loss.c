@@ -5,7 +5,6 @@
  * same, within its bound, with the memory out of reach; the NIC that comes back serves. -n gives the
  * rounds of each case; memory decoding off and the request take turns in them.
  */
-#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
