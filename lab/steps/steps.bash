@@ -139,15 +139,15 @@ step_irdma() {
 		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${changes[@]}"
 }
 
-# step_moving_exporter FLAVOUR: the exporter that moves, for tests; those made of the patched kernel take its own
-step_moving_exporter() {
+# step_test_modules FLAVOUR: kernel modules of the tests; those made of the patched kernel take its own
+step_test_modules() {
 	local flavour tree=build/kernel/patched-src
 	flavour=$(base_kernel "$1")
 	[ "$1" != stock ] || tree=build/kernel/src
-	step "moving-exporter-$flavour" "moving exporter ($flavour)" \
-		"$(hash @tests/kernel/moving-exporter "$(stamp_of "kernel-$flavour")")" last_line \
-		"${enter[@]}" -- tests/kernel/moving-exporter/build "$tree" "build/kernel/$flavour" \
-		"build/moving-exporter/$flavour" "$jobs"
+	step "test-modules-$flavour" "test modules ($flavour)" \
+		"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
+			"$(stamp_of "kernel-$flavour")")" last_line \
+		"${enter[@]}" -- tests/kernel/build-modules "$tree" "build/kernel/$flavour" "build/test-modules/$flavour" "$jobs"
 }
 
 ninja_progress() {

@@ -120,8 +120,8 @@ run_test() {
 	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
-	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$1 ~ /^level-matrix/ && !seen[$4]++ { print $4 }'); do
-		step_moving_exporter "$one"
+	for one in $kernels; do
+		step_test_modules "$one"
 	done
 	step_rdma_core
 	step_perftest

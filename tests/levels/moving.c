@@ -56,6 +56,20 @@ int moving_move(int dmabuf, struct error *err)
 	return ask(DMABUF_MOVING_MOVE, &fd, "moving", err);
 }
 
+int moving_revoke(int dmabuf, struct error *err)
+{
+	__s32 fd = dmabuf;
+
+	return ask(DMABUF_MOVING_REVOKE, &fd, "revoking", err);
+}
+
+int moving_restore(int dmabuf, struct error *err)
+{
+	__s32 fd = dmabuf;
+
+	return ask(DMABUF_MOVING_RESTORE, &fd, "giving back", err);
+}
+
 int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err)
 {
 	*state = (struct dmabuf_moving_state){ .fd = dmabuf };

@@ -17,6 +17,9 @@ int moving_dmabuf(size_t size);
  * -EBUSY if an importer cannot follow.
  */
 int moving_move(int dmabuf, struct error *err);
+/* -ENODEV to all importers from then on, until it is given back; see the module. */
+int moving_revoke(int dmabuf, struct error *err);
+int moving_restore(int dmabuf, struct error *err);
 int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err);
 
 /*

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * An MR is registered while its memory is taken back, and the NIC holds the registration where it hurts.
+ * An MR is registered while its memory is taken back, and the registration is held where it hurts.
  *
- * mlx5 attaches to the dma-buf, has the NIC make a key (CREATE_MKEY, held here), and maps: the revoke
- * comes between attach and map. It finds nobody who maps, waits for nobody, and the registration that
- * goes on afterwards is refused; or serves, if the memory is back by then. irdma attaches, pins and maps
- * under one lock and tells the NIC under it, too (REG_MR, held here): the revoke comes between map and
- * the end of the registration, waits for it, and kills the MR. Between its attach and its pin irdma asks
- * the NIC for nothing that could be held; register_race meets that window by chance only.
+ * In dma_buf_dynamic_attach(), before it returns (tests/kernel/function-hook): the exporter calls an
+ * importer that does not know its own attachment yet, mlx5 and irdma alike.
+ *
+ * By the NIC. mlx5 attaches to the dma-buf, has the NIC make a key (CREATE_MKEY, held here), and maps: the
+ * revoke comes between attach and map. It finds nobody who maps, waits for nobody, and the registration
+ * that goes on afterwards is refused; or serves, if the memory is back by then. irdma attaches, pins and
+ * maps under one lock and tells the NIC under it, too (REG_MR, held here): the revoke comes between map
+ * and the end of the registration, waits for it, and kills the MR. What it was told before that lasts: a
+ * registration that was revoked in the attach is refused, although the memory is back.
  * -n gives the rounds of each case; memory decoding off and the request take turns in them.
  */
 #include <stdlib.h>
 
+#include "hooked_function.h"
 #include "race.h"
+
+static struct hooked_function attach;
 
 struct registration {
 	struct fixture *fixture;
@@ -85,13 +91,34 @@ static void start_registration(struct race *race, struct registration *registrat
 	}
 }
 
-static void must_refuse_registration(struct race *race, struct race_call *call)
+/* Where a registration is held. */
+enum place { PLACE_IN_ATTACH, PLACE_AT_THE_NIC };
+
+static void start_at(struct race *race, enum place place, struct registration *registration,
+		     struct race_call *call, struct kept *kept)
 {
-	race_call_join(race, call, "the registration");
-	must_fail(call->result, ENODEV);
+	struct fixture *fixture = race->fixture;
+
+	if (place == PLACE_AT_THE_NIC) {
+		start_registration(race, registration, call, kept);
+		return;
+	}
+	hooked_function_hold(&attach, "dma_buf_dynamic_attach", HOOKED_THIS_PROCESS,
+			     FUNCTION_HOOK_HOLD_AFTER);
+	*registration = (struct registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
+	race_call(race, call, reg, registration);
+	hooked_function_wait(&attach);
 }
 
-static void after_the_attach(struct race *race, bool back_in_time)
+static void go_on(struct race *race, enum place place)
+{
+	if (place == PLACE_AT_THE_NIC)
+		must(knob_release(race->fixture->lab, held_operation(race), &test_error));
+	else
+		hooked_function_release(&attach);
+}
+
+static void after_the_attach(struct race *race, enum place place, bool back_in_time)
 {
 	struct fixture *fixture = race->fixture;
 	struct kept kept = { 0 };
@@ -102,7 +129,7 @@ static void after_the_attach(struct race *race, bool back_in_time)
 		int64_t released;
 
 		must_write_through(fixture, i);
-		start_registration(race, &registration, &call, &kept);
+		start_at(race, place, &registration, &call, &kept);
 		race_revoke(race, back_in_time ? TRIGGER_COMMAND : race_trigger_of(i));
 		race_revoke_join(race, RACE_PROMPT_NS);
 		race_must_refuse(race, fixture->mr->rkey);
@@ -110,16 +137,17 @@ static void after_the_attach(struct race *race, bool back_in_time)
 		if (back_in_time)
 			race_dereg(race_give_back(race));
 		released = clock_now_ns();
-		must(knob_release(fixture->lab, held_operation(race), &test_error));
-		if (back_in_time) {
-			race_call_join(race, &call, "the registration");
+		go_on(race, place);
+		race_call_join(race, &call, "the registration");
+		assert_true(call.returned >= released);
+		if (back_in_time && race_faults(race)) {
 			must(call.result);
-			assert_true(call.returned >= released);
 			race_dereg(fixture->mr);
 			fixture->mr = registration.mr;
 		} else {
-			must_refuse_registration(race, &call);
-			assert_true(call.returned >= released);
+			must_fail(call.result, ENODEV);
+		}
+		if (!back_in_time) {
 			race_must_be_sealed(race, true);
 			race_dereg(race_give_back(race));
 		}
@@ -128,13 +156,29 @@ static void after_the_attach(struct race *race, bool back_in_time)
 	dereg_kept(&kept);
 }
 
+static void revoked_in_the_attach(void **state)
+{
+	struct race *race = *state;
+
+	after_the_attach(race, PLACE_IN_ATTACH, false);
+	race_report(race, "every revoke met a registration that had attached and did not know it");
+}
+
+static void revoked_and_back_in_the_attach(void **state)
+{
+	struct race *race = *state;
+
+	after_the_attach(race, PLACE_IN_ATTACH, true);
+	race_report(race, "every registration saw the memory go and come back while it attached");
+}
+
 static void revoked_between_attach_and_map(void **state)
 {
 	struct race *race = *state;
 
 	if (!race_faults(race))
 		race_is_not_for_this_nic("irdma attaches and maps without a word to the NIC between them");
-	after_the_attach(race, false);
+	after_the_attach(race, PLACE_AT_THE_NIC, false);
 	race_report(race, "every revoke met a registration that had attached and not mapped");
 }
 
@@ -144,7 +188,7 @@ static void revoked_and_back_between_attach_and_map(void **state)
 
 	if (!race_faults(race))
 		race_is_not_for_this_nic("irdma attaches and maps without a word to the NIC between them");
-	after_the_attach(race, true);
+	after_the_attach(race, PLACE_AT_THE_NIC, true);
 	race_report(race, "every registration had attached, saw the memory go and come back, and mapped");
 }
 
@@ -185,6 +229,7 @@ static int tear_down(void **state)
 {
 	struct race *race = *state;
 
+	hooked_function_close(&attach);
 	if (race->fixture->lab)
 		knob_release(race->fixture->lab, held_operation(race), NULL);
 	return race_teardown(state);
@@ -193,6 +238,8 @@ static int tear_down(void **state)
 #define test(name) cmocka_unit_test_setup_teardown(name, race_setup, tear_down)
 
 static const struct CMUnitTest tests[] = {
+	test(revoked_in_the_attach),
+	test(revoked_and_back_in_the_attach),
 	test(revoked_between_attach_and_map),
 	test(revoked_and_back_between_attach_and_map),
 	test(revoked_between_map_and_end),

@@ -40,6 +40,7 @@ struct moving_buffer {
 
 	/* Protected by the reservation lock. */
 	struct moving_place *place;
+	bool revoked;
 	unsigned int pinned;
 	u64 moves;
 	u64 maps;
@@ -116,8 +117,12 @@ static unsigned int moving_place_spoiled(struct moving_place *place)
 
 static int moving_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
-	struct moving_attachment *importer = kzalloc_obj(*importer);
+	struct moving_buffer *buffer = dmabuf->priv;
+	struct moving_attachment *importer;
 
+	if (READ_ONCE(buffer->revoked))
+		return -ENODEV;
+	importer = kzalloc_obj(*importer);
 	attach->priv = importer;
 	return importer ? 0 : -ENOMEM;
 }
@@ -132,6 +137,8 @@ static int moving_pin(struct dma_buf_attachment *attach)
 	struct moving_buffer *buffer = attach->dmabuf->priv;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+	if (buffer->revoked)
+		return -ENODEV;
 	buffer->pinned++;
 	buffer->pins++;
 	return 0;
@@ -155,6 +162,8 @@ static struct sg_table *moving_map(struct dma_buf_attachment *attach,
 	int ret;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+	if (buffer->revoked)
+		return ERR_PTR(-ENODEV);
 	mapping = kzalloc_obj(*mapping);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
@@ -201,7 +210,7 @@ static vm_fault_t moving_fault(struct vm_fault *vmf)
 
 	dma_resv_lock(buffer->dmabuf->resv, NULL);
 	place = buffer->place;
-	if (vmf->pgoff < place->count)
+	if (!buffer->revoked && vmf->pgoff < place->count)
 		ret = vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(place->pages[vmf->pgoff]));
 	dma_resv_unlock(buffer->dmabuf->resv);
 	return ret;
@@ -320,6 +329,51 @@ unlock:
 	return ret;
 }
 
+#ifdef DMABUF_HAS_LEVELS
+static bool moving_may_revoke(struct moving_buffer *buffer)
+{
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(buffer->dmabuf->resv);
+	list_for_each_entry(attach, &buffer->dmabuf->attachments, node) {
+		if (dma_buf_attachment_move_notify_level(attach) == DMA_BUF_MOVE_NOTIFY_UNSUPPORTED)
+			return false;
+	}
+	return true;
+}
+
+static int moving_revoke(struct moving_buffer *buffer)
+{
+	struct dma_buf *dmabuf = buffer->dmabuf;
+
+	guard(mutex)(&buffer->move_lock);
+	dma_resv_lock(dmabuf->resv, NULL);
+	if (!moving_may_revoke(buffer)) {
+		dma_resv_unlock(dmabuf->resv);
+		return -EBUSY;
+	}
+	WRITE_ONCE(buffer->revoked, true);
+	dma_buf_revoke_mappings(dmabuf);
+	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+	dma_resv_unlock(dmabuf->resv);
+	return dma_buf_wait_unmapped(dmabuf, false);
+}
+#else
+static int moving_revoke(struct moving_buffer *buffer)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+static int moving_restore(struct moving_buffer *buffer)
+{
+	guard(mutex)(&buffer->move_lock);
+	dma_resv_lock(buffer->dmabuf->resv, NULL);
+	WRITE_ONCE(buffer->revoked, false);
+	dma_resv_unlock(buffer->dmabuf->resv);
+	return 0;
+}
+
 static int moving_create(u64 __user *argument)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
@@ -378,7 +432,7 @@ static struct moving_buffer *moving_get(int fd)
 	return dmabuf->priv;
 }
 
-static int moving_move_fd(s32 __user *argument)
+static int moving_do(s32 __user *argument, int (*action)(struct moving_buffer *buffer))
 {
 	struct moving_buffer *buffer;
 	s32 fd;
@@ -389,7 +443,7 @@ static int moving_move_fd(s32 __user *argument)
 	buffer = moving_get(fd);
 	if (IS_ERR(buffer))
 		return PTR_ERR(buffer);
-	ret = moving_move(buffer);
+	ret = action(buffer);
 	dma_buf_put(buffer->dmabuf);
 	return ret;
 }
@@ -432,7 +486,11 @@ static long moving_ioctl(struct file *file, unsigned int command, unsigned long 
 	case DMABUF_MOVING_CREATE:
 		return moving_create(user);
 	case DMABUF_MOVING_MOVE:
-		return moving_move_fd(user);
+		return moving_do(user, moving_move);
+	case DMABUF_MOVING_REVOKE:
+		return moving_do(user, moving_revoke);
+	case DMABUF_MOVING_RESTORE:
+		return moving_do(user, moving_restore);
 	case DMABUF_MOVING_QUERY:
 		return moving_query(user);
 	default:

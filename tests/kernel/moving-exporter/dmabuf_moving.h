@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
-/* /dev/dmabuf-moving: dma-bufs of ordinary pages that go to other pages on request. */
+/* /dev/dmabuf-moving: dma-bufs of ordinary pages that move, or are taken back, on request. */
 #ifndef DMABUF_MOVING_H
 #define DMABUF_MOVING_H
 
@@ -44,6 +44,15 @@ struct dmabuf_moving_state {
  * follow has mapped it; then nothing has happened.
  */
 #define DMABUF_MOVING_MOVE _IOW('M', 0xd1, __s32)
+
+/*
+ * Takes a dma-buf of this device back, and returns when nobody uses it any more; until RESTORE
+ * lends it again, attach, pin and map are -ENODEV and the CPU gets SIGBUS. -EBADF, -EINVAL: as above.
+ * -EBUSY: an importer is attached that cannot let go; then nothing has happened. -EOPNOTSUPP: the
+ * kernel has no dma_buf_revoke_mappings().
+ */
+#define DMABUF_MOVING_REVOKE _IOW('M', 0xd3, __s32)
+#define DMABUF_MOVING_RESTORE _IOW('M', 0xd4, __s32)
 
 /* -EBADF, -EINVAL: as above. */
 #define DMABUF_MOVING_QUERY _IOWR('M', 0xd2, struct dmabuf_moving_state)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * One call of a kernel function is held, or answered in its place, by the module in
+ * tests/kernel/function-hook.
+ *
+ * The functions end the running test when they fail; as skipped where the module is not loaded.
+ */
+#ifndef TESTS_VERBS_COMMON_HOOKED_FUNCTION_H
+#define TESTS_VERBS_COMMON_HOOKED_FUNCTION_H
+
+#include <stdbool.h>
+
+#include "function_hook.h"
+
+/* All zero: not open. Two can be open at a time. */
+struct hooked_function {
+	bool is_open;
+	int device;
+	char name[FUNCTION_HOOK_NAME_MAX];
+};
+
+/* Whose calls are meant. */
+enum hooked_caller { HOOKED_THIS_PROCESS, HOOKED_ANYBODY };
+
+/* Holds the next call of it in that place. */
+void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			  enum function_hook_action place);
+/* The nth call from now on (from 1) that this process makes does not run, and returns that. */
+void hooked_function_answer(struct hooked_function *hook, const char *function, unsigned int nth,
+			    __s64 answer);
+/* Until the call is there. */
+void hooked_function_wait(const struct hooked_function *hook);
+/* Has it been made? */
+bool hooked_function_met(const struct hooked_function *hook);
+void hooked_function_release(const struct hooked_function *hook);
+/* Whoever is held goes on, and nothing is hooked any more. Does nothing where nothing is open. */
+void hooked_function_close(struct hooked_function *hook);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Each DMA mapping that a registration makes fails once, as when an IOMMU has no room left: without an
+ * IOMMU's addresses (pt) they are made range by range, and those before the one that fails are unmade;
+ * with them (translated) all ranges go to one stretch of addresses. The registration is refused, the
+ * NIC holds nothing, and a later one serves. CONFIG_DMA_API_DEBUG (the flavour lockdep) tells of what is
+ * unmapped and never was, or is left.
+ */
+#include <linux/types.h>
+#include <unistd.h>
+
+#include "hooked_function.h"
+#include "race.h"
+
+#define RANGES 3
+#define RANGE ((size_t)4096)
+/* More than any registration here makes. */
+#define NTH_MAX 200
+
+/* What the kernel maps by, and what it returns when it cannot. */
+static const struct {
+	const char *function;
+	__s64 failure;
+} mappings[] = {
+	{ "dma_map_phys", ~0 },		/* DMA_MAPPING_ERROR */
+	{ "dma_iova_link", -ENOMEM },
+	{ "dma_iova_sync", -ENOMEM },
+};
+
+static struct hooked_function hook;
+
+struct lent {
+	struct fixture *fixture;
+	int dmabuf;
+	size_t length;
+};
+
+static int try_registration(const struct lent *lent, struct ibv_mr **mr)
+{
+	*mr = ibv_reg_dmabuf_mr(lent->fixture->peer.pd, 0, lent->length, 0, lent->dmabuf, VERBS_ACCESS_ALL);
+	return *mr ? 0 : -errno;
+}
+
+/* How often a registration was refused until it made fewer calls than that. */
+static unsigned int sweep(const struct lent *lent, const char *function, __s64 failure)
+{
+	unsigned int refused = 0, nth;
+	bool failed = true;
+
+	for (nth = 1; failed && nth < NTH_MAX; nth++) {
+		struct ibv_mr *mr;
+		int ret;
+
+		hooked_function_answer(&hook, function, nth, failure);
+		ret = try_registration(lent, &mr);
+		failed = hooked_function_met(&hook);
+		if (ret && (!failed || (ret != -ENOMEM && ret != -EIO)))
+			fail_msg("registration, whose %s() %u %s: %s", function, nth,
+				 failed ? "failed" : "would have failed", strerrorname_np(-ret));
+		refused += ret != 0;
+		if (mr)
+			assert_int_equal(ibv_dereg_mr(mr), 0);
+	}
+	assert_false(failed);
+	print_message("# %s(): %u calls, refused for %u of them\n", function, nth - 2, refused);
+	return refused;
+}
+
+static void must_survive(const struct lent *lent)
+{
+	unsigned int refused = 0;
+	struct ibv_mr *mr;
+
+	/* What is made at the first registration only is there then. */
+	must(try_registration(lent, &mr));
+	assert_int_equal(ibv_dereg_mr(mr), 0);
+	for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++)
+		refused += sweep(lent, mappings[i].function, mappings[i].failure);
+	hooked_function_close(&hook);
+	assert_int_not_equal(refused, 0);
+	must(try_registration(lent, &mr));
+	assert_int_equal(ibv_dereg_mr(mr), 0);
+}
+
+static void one_range(void **state)
+{
+	struct race *race = *state;
+	struct fixture *fixture = race->fixture;
+
+	must_write_through(fixture, 1);
+	must_survive(&(struct lent){ fixture, fixture->dmabuf, fixture->size });
+	must_write_through(fixture, 2);
+}
+
+static void several_ranges(void **state)
+{
+	struct race *race = *state;
+	struct vfio_range ranges[RANGES];
+	struct lent lent = { race->fixture, -1, RANGES * RANGE };
+
+	for (size_t i = 0; i < RANGES; i++)
+		ranges[i] = (struct vfio_range){ test_options.offset + i * 2 * RANGE, RANGE };
+	lent.dmabuf = must(vfio_exporter_export(race->fixture->exporter, test_options.bar, ranges, RANGES,
+						&test_error));
+	must_survive(&lent);
+	close(lent.dmabuf);
+	must_write_through(race->fixture, 1);
+}
+
+static int tear_down(void **state)
+{
+	hooked_function_close(&hook);
+	return race_teardown(state);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, race_setup, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	test(one_range),
+	test(several_ranges),
+};
+
+TEST_MAIN("each DMA mapping of a registration fails once",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
