@@ -141,7 +141,7 @@ static void on_release(void *opaque, const char *operation, uint64_t ticket)
 	struct irdma_device *dev = opaque;
 
 	(void)operation;
-	if (!control_queue_release(dev->control, ticket))
+	if (!control_queue_release(dev->control, ticket) && !event_queues_release(dev->events, ticket))
 		data_path_release(dev, ticket);
 }
 

@@ -25,9 +25,18 @@ struct vector {
 
 struct event_queues {
 	struct irdma_device *dev;
+	GList *late; /* struct late_event */
 	struct event_queue ceq[IRDMA_CEQS], aeq;
 	u32 ceq_cause[IRDMA_CEQS], aeq_cause;
 	struct vector vector[IRDMA_VECTORS];
+};
+
+/* A completion event that a rule makes late; those after it overtake it. */
+struct late_event {
+	struct event_queues *events;
+	u32 ceq, cqn;
+	u64 ticket; /* held; else delayed */
+	struct turn turn;
 };
 
 struct event_queues *event_queues_new(struct irdma_device *dev)
@@ -43,8 +52,21 @@ void event_queues_free(struct event_queues *events)
 	g_free(events);
 }
 
+static void late_event_free(struct late_event *event)
+{
+	struct event_queues *events = event->events;
+
+	events->late = g_list_remove(events->late, event);
+	if (event->ticket)
+		knob_forget(events->dev->knobs, event->ticket);
+	turn_leave(&event->turn);
+	g_free(event);
+}
+
 void event_queues_reset(struct event_queues *events, bool vectors)
 {
+	while (events->late)
+		late_event_free(events->late->data);
 	memset(events->ceq, 0, sizeof(events->ceq));
 	memset(&events->aeq, 0, sizeof(events->aeq));
 	if (!vectors)
@@ -119,7 +141,7 @@ static bool next_entry(struct event_queues *events, struct event_queue *queue, u
 	return true;
 }
 
-void event_post_completion(struct event_queues *events, u32 ceq, u32 cqn)
+static void post_completion(struct event_queues *events, u32 ceq, u32 cqn)
 {
 	struct irdma_device *dev = events->dev;
 	u64 address, entry;
@@ -134,6 +156,65 @@ void event_post_completion(struct event_queues *events, u32 ceq, u32 cqn)
 	++*dev->count.ceqes;
 	if (events->ceq_cause[ceq] & IRDMA_GLINT_CEQCTL_CAUSE_ENA)
 		interrupt(events, FIELD_GET(IRDMA_GLINT_CEQCTL_MSIX_INDX, events->ceq_cause[ceq]));
+}
+
+static void late_event_comes(void *opaque)
+{
+	struct late_event *event = opaque;
+	u32 ceq = event->ceq, cqn = event->cqn;
+	struct event_queues *events = event->events;
+
+	late_event_free(event);
+	post_completion(events, ceq, cqn);
+}
+
+bool event_queues_release(struct event_queues *events, u64 ticket)
+{
+	for (GList *link = events->late; ticket && link; link = link->next) {
+		struct late_event *event = link->data;
+
+		if (event->ticket != ticket)
+			continue;
+		event->ticket = 0;
+		late_event_comes(event);
+		return true;
+	}
+	return false;
+}
+
+static void make_late(struct event_queues *events, u32 ceq, u32 cqn, const struct knob_verdict *verdict)
+{
+	struct late_event *event = g_new0(struct late_event, 1);
+
+	event->events = events;
+	event->ceq = ceq;
+	event->cqn = cqn;
+	event->ticket = verdict->ticket;
+	turn_init(&event->turn, events->dev->turns, NULL, late_event_comes, event);
+	events->late = g_list_append(events->late, event);
+	if (verdict->action == KNOB_DELAY)
+		turn_timer(&event->turn, verdict->delay_us * 1000);
+}
+
+void event_post_completion(struct event_queues *events, u32 ceq, u32 cqn)
+{
+	struct knob_verdict verdict = {.action = KNOB_PASS};
+
+	/* Commands have rules of their own. */
+	if (cqn != CONTROL_CQN)
+		verdict = knob_check(events->dev->knobs, "completion_event");
+	switch (verdict.action) {
+	case KNOB_DELAY:
+	case KNOB_HOLD:
+		make_late(events, ceq, cqn, &verdict);
+		return;
+	case KNOB_DROP:
+	case KNOB_FAIL:
+		irdma_log(events->dev, "an event of CQ %u is lost by request", cqn);
+		return;
+	default:
+		post_completion(events, ceq, cqn);
+	}
 }
 
 void event_post_async(struct event_queues *events, const struct async_event *event)

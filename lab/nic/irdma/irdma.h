@@ -280,6 +280,8 @@ void event_queues_free(struct event_queues *events);
 /* Queues are gone; with vectors: enables and causes as well. */
 void event_queues_reset(struct event_queues *events, bool vectors);
 void event_post_completion(struct event_queues *events, u32 ceq, u32 cqn);
+/* False: no event is held by that ticket. */
+bool event_queues_release(struct event_queues *events, u64 ticket);
 void event_post_async(struct event_queues *events, const struct async_event *event);
 void event_async_consumed(struct event_queues *events, u32 count);
 bool event_ceq_exists(const struct event_queues *events, u32 ceq);

@@ -198,7 +198,7 @@ static void step_window(struct world *world)
 static void step_knob(struct world *world)
 {
 	static const char *const operations[FUZZ_KNOBS] = {
-		"send", "rdma_read", "rdma_write", "REG_MR", "CREATE_QP", "MODIFY_QP",
+		"send", "rdma_read", "rdma_write", "REG_MR", "CREATE_QP", "completion_event",
 		"DEALLOC_STAG", "bind",
 	};
 

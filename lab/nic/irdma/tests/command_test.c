@@ -217,6 +217,43 @@ static void event_queues(void **state)
 	assert_int_equal(host_command(host, IRDMA_CQP_OP_CREATE_CEQ, none), CONTROL_BAD_PARAMETER);
 }
 
+static u32 cq_of(const u64 *entry)
+{
+	return FIELD_GET(IRDMA_CEQE_CQCTX, *entry);
+}
+
+static void late_events(void **state)
+{
+	struct host *host = *state;
+	u64 *entries = (void *)host_alloc(host, HOST_PAGE);
+	u64 ceq[CONTROL_WQE_QWORDS] = {[2] = HOST_AEQES, [4] = host_iova(host, entries)};
+	struct event_queues *events = host->dev->events;
+
+	assert_int_equal(host_command(host, IRDMA_CQP_OP_CREATE_CEQ, ceq), CONTROL_OK);
+	/* Two are held; the third, and those of commands, overtake them. */
+	host_rule(host, "completion_event", "hold", "\"count\": 2");
+	event_post_completion(events, 0, 3);
+	event_post_completion(events, 0, CONTROL_CQN);
+	event_post_completion(events, 0, 4);
+	event_post_completion(events, 0, 5);
+	assert_int_equal(host_counter(host, "ceqes"), 2);
+	assert_int_equal(cq_of(&entries[0]), CONTROL_CQN);
+	assert_int_equal(cq_of(&entries[1]), 5);
+	assert_int_equal(host_release(host, "completion_event", 1), 1);
+	assert_int_equal(cq_of(&entries[2]), 3);
+	/* One that is lost never comes, one that is delayed does. */
+	host_rule(host, "completion_event", "drop", "");
+	event_post_completion(events, 0, 6);
+	host_rule(host, "completion_event", "delay", "\"delay_us\": 100");
+	event_post_completion(events, 0, 7);
+	assert_int_equal(host_counter(host, "ceqes"), 3);
+	assert_true(host_wait_for(host, host_counter(host, "ceqes") == 4));
+	assert_int_equal(cq_of(&entries[3]), 7);
+	/* The one that is still held goes with the device's queues. */
+	irdma_device_reset(host->dev);
+	assert_int_equal(host_release(host, "completion_event", 1), 0);
+}
+
 /* ---- the ring ---- */
 
 static u64 (*new_ring(struct host *host))[CONTROL_WQE_QWORDS]
@@ -320,6 +357,7 @@ int main(void)
 		test_with_host(region),
 		test_with_host(memory_cache),
 		test_with_host(event_queues),
+		test_with_host(late_events),
 		test_with_host(ring_goes_round),
 		test_with_host(ring_is_refused),
 		test_with_host(stale_entries_stay),
