@@ -72,6 +72,11 @@ static unsigned long hooked_call(struct hook *hook, unsigned long a, unsigned lo
 		hook_hold(hook);
 		hook_leave(hook);
 		return ret;
+	case FUNCTION_HOOK_WATCH:
+		ret = function(a, b, c, d, e, f);
+		complete_all(&hook->met);
+		hook_leave(hook);
+		return ret;
 	default:
 		ret = hook->answer;
 		complete_all(&hook->met);
@@ -92,8 +97,9 @@ static unsigned long hooked_call_##n(unsigned long a, unsigned long b, unsigned 
 
 HOOKED_CALL(0)
 HOOKED_CALL(1)
+HOOKED_CALL(2)
 
-static const hooked_function hooked_calls[] = { hooked_call_0, hooked_call_1 };
+static const hooked_function hooked_calls[] = { hooked_call_0, hooked_call_1, hooked_call_2 };
 static_assert(ARRAY_SIZE(hooked_calls) == FUNCTION_HOOKS);
 
 static void notrace hook_ftrace(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
@@ -187,7 +193,7 @@ static bool hook_is_possible(const struct function_hook_request *request)
 	/* One function, and not what ftrace takes for a pattern or a command. */
 	if (!name[0] || !memchr(name, 0, sizeof(request->name)) || strpbrk(name, "*?[!:"))
 		return false;
-	return request->nth && request->nth <= INT_MAX && request->action <= FUNCTION_HOOK_ANSWER &&
+	return request->nth && request->nth <= INT_MAX && request->action <= FUNCTION_HOOK_WATCH &&
 	       !(request->flags & ~FUNCTION_HOOK_ANYBODY) && !request->reserved;
 }
 

@@ -9,7 +9,7 @@
 #define FUNCTION_HOOK_DEVICE "/dev/function-hook"
 #define FUNCTION_HOOK_NAME_MAX 64
 /* How many there are: one for each open of the device, -EBUSY for the next. */
-#define FUNCTION_HOOKS 2
+#define FUNCTION_HOOKS 3
 
 enum function_hook_action {
 	/* The thread sleeps before the function runs. */
@@ -18,6 +18,8 @@ enum function_hook_action {
 	FUNCTION_HOOK_HOLD_AFTER,
 	/* It does not run, and returns what the test says. */
 	FUNCTION_HOOK_ANSWER,
+	/* It runs as ever, also where nobody may sleep; WAIT ends when it has. */
+	FUNCTION_HOOK_WATCH,
 };
 
 /* Calls of all processes are meant, kernel threads among them, not those of the caller alone. */
@@ -26,8 +28,8 @@ enum function_hook_action {
 /**
  * struct function_hook_request - what is to become of which call
  * @name:	a function that ftrace can see (available_filter_functions), with an integer or a
- *		pointer for its result, six arguments of that kind at most, and called where it may
- *		sleep
+ *		pointer for its result, six arguments of that kind at most; what is held is called
+ *		where it may sleep
  * @nth:	the how-many-th call, from 1, that the caller's process makes from now on
  * @action:	enum function_hook_action
  * @flags:	FUNCTION_HOOK_ANYBODY or 0
@@ -50,7 +52,7 @@ struct function_hook_request {
 #define FUNCTION_HOOK_SET _IOW('M', 0xe0, struct function_hook_request)
 
 /*
- * Waits that many milliseconds at most until the call is held, or was answered. -ETIMEDOUT: it was
+ * Waits that many milliseconds at most until the call is held, was answered or has run. -ETIMEDOUT: it was
  * not made. -ENXIO: nothing is hooked.
  */
 #define FUNCTION_HOOK_WAIT _IOW('M', 0xe1, __u32)

@@ -12,7 +12,7 @@
 
 #include "function_hook.h"
 
-/* All zero: not open. Two can be open at a time. */
+/* All zero: not open. Three can be open at a time. */
 struct hooked_function {
 	bool is_open;
 	int device;
@@ -22,7 +22,7 @@ struct hooked_function {
 /* Whose calls are meant. */
 enum hooked_caller { HOOKED_THIS_PROCESS, HOOKED_ANYBODY };
 
-/* Holds the next call of it in that place. */
+/* Holds the next call of it in that place, or watches it. */
 void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
 			  enum function_hook_action place);
 /* The nth call from now on (from 1) that this process makes does not run, and returns that. */

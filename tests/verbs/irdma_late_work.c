@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * irdma goes, and with it a CQ of the kernel's own (the MAD layer's), whose completions are polled by a
+ * work item that is late, or whose last event is late. What it finds must not be freed: KASAN tells, or
+ * the test itself where nothing may be queued. -n gives the rounds of each case.
+ */
+#include <stdio.h>
+
+#include "departure.h"
+#include "hooked_function.h"
+
+/* Everybody's calls: threads of the kernel are among those who are late. */
+static struct hooked_function first, second, poll;
+
+static void hold_before(struct hooked_function *hook, const char *function)
+{
+	hooked_function_hold(hook, function, HOOKED_ANYBODY, FUNCTION_HOOK_HOLD_BEFORE);
+}
+
+/* The QPs that are left are the kernel's. */
+static void prepare(struct race *race, struct departure *departure, unsigned int round)
+{
+	if (race_faults(race))
+		race_is_not_for_this_nic("it is about irdma");
+	must_write_through(race->fixture, round);
+	departure_prepare(race, departure, LOSS_UNBIND);
+	fixture_close_nic(race->fixture);
+}
+
+/*
+ * The driver makes up the completions of what a QP in error state still had (irdma_flush_worker), once
+ * those of the NIC were polled. They are on a list of the CQ when the QP is destroyed.
+ */
+static void polled_after_the_qp_is_freed(void **state)
+{
+	struct race *race = *state;
+
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		static struct departure departure;
+		struct hooked_function *qp_in_error = &first, *flush = &second, *cq_is_freed = &second;
+
+		prepare(race, &departure, i);
+		hooked_function_hold(qp_in_error, "irdma_modify_qp_to_err", HOOKED_ANYBODY,
+				     FUNCTION_HOOK_HOLD_AFTER);
+		hold_before(flush, "irdma_flush_worker");
+		departure_begin(race, &departure);
+		hooked_function_wait(qp_in_error);
+		hooked_function_wait(flush);
+		hold_before(&poll, "ib_cq_poll_work");
+		hooked_function_release(flush);
+		hooked_function_wait(&poll);
+		hold_before(cq_is_freed, "ib_free_cq");
+		hooked_function_release(qp_in_error);
+		/* The QP is freed by then, and the CQ waits for the work. */
+		hooked_function_wait(cq_is_freed);
+		hooked_function_release(&poll);
+		hooked_function_release(cq_is_freed);
+		departure_join(race, &departure);
+		departure_undo(race, &departure, i);
+	}
+}
+
+/* The NIC's event comes when the work was cancelled, and before the driver forgets the CQ. */
+static void event_after_the_work_was_cancelled(void **state)
+{
+	struct race *race = *state;
+
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		static struct departure departure;
+		struct lab_control *lab = race->fixture->lab;
+		struct hooked_function *cq_is_destroyed = &first, *event = &second;
+
+		prepare(race, &departure, i);
+		must(knob_set(lab, "completion_event", KNOB_HOLD, -1, 0, &test_error));
+		hold_before(cq_is_destroyed, "irdma_destroy_cq");
+		departure_begin(race, &departure);
+		hooked_function_wait(cq_is_destroyed);
+		if (!must(knob_held(lab, "completion_event", &test_error)))
+			fail_msg("the NIC had no event for the CQ");
+		hold_before(&poll, "ib_cq_poll_work");
+		hooked_function_hold(event, "irdma_process_ceq", HOOKED_ANYBODY, FUNCTION_HOOK_WATCH);
+		must(knob_release(lab, "completion_event", &test_error));
+		hooked_function_wait(event);
+		hooked_function_release(cq_is_destroyed);
+		departure_join(race, &departure);
+		if (hooked_function_met(&poll))
+			fail_msg("the work of a CQ that is freed was queued");
+		departure_undo(race, &departure, i);
+	}
+}
+
+static int tear_down(void **state)
+{
+	struct race *race = *state;
+
+	if (race->fixture->lab)
+		knob_release(race->fixture->lab, "completion_event", NULL);
+	hooked_function_close(&first);
+	hooked_function_close(&second);
+	hooked_function_close(&poll);
+	return race_teardown(state);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, departure_setup, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	test(polled_after_the_qp_is_freed),
+	test(event_after_the_work_was_cancelled),
+};
+
+TEST_MAIN("irdma goes while the work of a CQ is late; -n gives the rounds",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
