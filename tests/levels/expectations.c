@@ -161,10 +161,19 @@ static const struct expectation plain[EVENT_COUNT] = {
 	[EVENT_DEREGISTER] = { "done", 1 },
 };
 
-/* Memory that moves under those who can follow, and not at all under the others. */
+static const struct expectation *const vfio[LEVEL_COUNT] = {
+	[LEVEL_FAULTING] = faulting_vfio,
+	[LEVEL_REVOKING] = revoking_vfio,
+	[LEVEL_UNSUPPORTED] = unsupported_vfio,
+};
+
+/*
+ * Memory that moves under those who can follow, and not at all under the others; and that is taken back
+ * from those who can let go, and not while somebody is there who cannot.
+ */
 static struct expectation of_moving(enum level level, enum event event)
 {
-	const bool follows = level == LEVEL_FAULTING;
+	const bool follows = level == LEVEL_FAULTING, lets_go = level != LEVEL_UNSUPPORTED;
 
 	switch (event) {
 	case EVENT_MOVE:
@@ -173,6 +182,17 @@ static struct expectation of_moving(enum level level, enum event event)
 		return (struct expectation){ follows ? ARRIVES ", done" : ARRIVES ", EBUSY", ANY_WORK };
 	case EVENT_REGISTER_WHILE_MOVING:
 		return (struct expectation){ "done, done", ANY_WORK };
+	case EVENT_REVOKE_FOR_A_WHILE:
+	case EVENT_REVOKE_FOR_GOOD:
+		return lets_go ? vfio[level][event] : (struct expectation){ "EBUSY", 0 };
+	case EVENT_WRITE_WHILE_REVOKED:
+	case EVENT_REGISTER_WHILE_REVOKED:
+	case EVENT_WRITE_AFTER_UNREVOKE:
+	case EVENT_REGISTER_AFTER_UNREVOKE:
+	case EVENT_WRITE_AFTER_REVOKE:
+	case EVENT_REGISTER_AFTER_REVOKE:
+	case EVENT_LEND_ANEW:
+		return lets_go ? vfio[level][event] : plain[event];
 	default:
 		return plain[event];
 	}
@@ -245,11 +265,6 @@ bool event_is_of_unbind(enum event event)
 
 struct expectation expectation_of(enum level level, enum exporter_kind kind, enum event event)
 {
-	static const struct expectation *const vfio[LEVEL_COUNT] = {
-		[LEVEL_FAULTING] = faulting_vfio,
-		[LEVEL_REVOKING] = revoking_vfio,
-		[LEVEL_UNSUPPORTED] = unsupported_vfio,
-	};
 	struct expectation expectation;
 
 	if (event >= EVENT_UNBIND && event <= EVENT_WRITE_AFTER_BIND)

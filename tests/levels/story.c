@@ -134,12 +134,29 @@ static int register_beside(struct story *story)
 	return ret ? ret : deregister(&mr);
 }
 
+static const uint8_t *memory(const struct story *story)
+{
+	return story->kind == EXPORTER_VFIO ? story->vfio->window : story->view;
+}
+
+/* A buffer that moves is given back before it goes: for a last look. */
+static void look_at_what_was_revoked(struct story *story)
+{
+	if (story->kind != EXPORTER_MOVING || !story->memory_is_off)
+		return;
+	must(moving_restore(story->dmabuf, &test_error));
+	story->memory_is_off = false;
+	if (story->seed)
+		must_hold_pattern(memory(story), story->size, story->seed);
+}
+
 static int lend_anew(struct story *story)
 {
 	int ret = story->mr ? deregister(&story->mr) : 0;
 
 	if (ret)
 		return ret;
+	look_at_what_was_revoked(story);
 	take_away(story);
 	lend(story);
 	return register_first(story);
@@ -227,11 +244,6 @@ static int close_exporter(struct story *story)
 
 /* ---- events with an outcome of their own ---- */
 
-static const uint8_t *memory(const struct story *story)
-{
-	return story->kind == EXPORTER_VFIO ? story->vfio->window : story->view;
-}
-
 /* Nobody has written to the place where the memory was before it moved. */
 static void must_have_let_go(struct story *story, char outcome[OUTCOME_LENGTH])
 {
@@ -252,10 +264,8 @@ static void must_have_let_go(struct story *story, char outcome[OUTCOME_LENGTH])
 /* Where the CPU can look: an outcome that is left behind says what it saw. */
 static void must_be_as_it_was(struct story *story, char outcome[OUTCOME_LENGTH])
 {
-	const bool is_hidden = story->kind == EXPORTER_VFIO && story->memory_is_off;
-
 	must_have_let_go(story, outcome);
-	if (!story->seed || is_hidden || !memory(story))
+	if (!story->seed || story->memory_is_off || !memory(story))
 		return;
 	snprintf(outcome, OUTCOME_LENGTH, "memory differs");
 	must_hold_pattern(memory(story), story->size, story->seed);
@@ -381,13 +391,33 @@ static void close_context(struct story *story, char outcome[OUTCOME_LENGTH])
 		say(outcome, ret);
 }
 
-static int set_memory(struct story *story, bool on)
+/* By the exporter whose memory it is, if it can; else by the VFIO device, which has no say in it. */
+static int revoke_for_a_while(struct story *story)
 {
-	int ret = vfio_exporter_set_memory(story->vfio->exporter, on, &test_error);
+	int ret = story->kind == EXPORTER_MOVING ? moving_revoke(story->dmabuf, &test_error) :
+		  vfio_exporter_set_memory(story->vfio->exporter, false, &test_error);
 
 	if (!ret)
-		story->memory_is_off = !on;
+		story->memory_is_off = story->kind == EXPORTER_MOVING || story->kind == EXPORTER_VFIO;
 	return ret;
+}
+
+static int unrevoke(struct story *story)
+{
+	int ret = story->kind == EXPORTER_MOVING ? moving_restore(story->dmabuf, &test_error) :
+		  vfio_exporter_set_memory(story->vfio->exporter, true, &test_error);
+
+	if (!ret)
+		story->memory_is_off = false;
+	return ret;
+}
+
+static int revoke_for_good(struct story *story)
+{
+	/* It has no other revoke than that which it never takes back. */
+	if (story->kind == EXPORTER_MOVING)
+		return revoke_for_a_while(story);
+	return vfio_exporter_revoke(story->vfio->exporter, story->dmabuf, &test_error);
 }
 
 static int do_event(struct story *story, enum event event)
@@ -396,14 +426,14 @@ static int do_event(struct story *story, enum event event)
 	case EVENT_REGISTER:
 		return register_first(story);
 	case EVENT_REVOKE_FOR_A_WHILE:
-		return set_memory(story, false);
+		return revoke_for_a_while(story);
 	case EVENT_UNREVOKE:
-		return set_memory(story, true);
+		return unrevoke(story);
 	case EVENT_REGISTER_AFTER_UNREVOKE:
 	case EVENT_REGISTER_AFTER_BIND:
 		return register_instead(story);
 	case EVENT_REVOKE_FOR_GOOD:
-		return vfio_exporter_revoke(story->vfio->exporter, story->dmabuf, &test_error);
+		return revoke_for_good(story);
 	case EVENT_REGISTER_WHILE_REVOKED:
 	case EVENT_REGISTER_AFTER_REVOKE:
 	case EVENT_REGISTER_AFTER_UNBIND:

@@ -22,7 +22,7 @@ struct story {
 	uint8_t *view;		/* of a plain dma-buf */
 	struct ibv_mr *mr;
 	uint32_t seed;		/* of the pattern that arrived last; 0: none */
-	bool memory_is_off;
+	bool memory_is_off;	/* nobody can look at it */
 	bool is_unsafe;		/* the NIC writes where it may not: the next page is anybody's */
 };
 
