@@ -5,6 +5,9 @@
  * with them (translated) all ranges go to one stretch of addresses. The registration is refused, the
  * NIC holds nothing, and a later one serves. CONFIG_DMA_API_DEBUG (the flavour lockdep) tells of what is
  * unmapped and never was, or is left.
+ *
+ * A page fault for which nothing can be mapped refuses the access, and the next one is served. -n gives
+ * the rounds of these.
  */
 #include <linux/types.h>
 #include <unistd.h>
@@ -51,10 +54,10 @@ static unsigned int sweep(const struct lent *lent, const char *function, __s64 f
 		struct ibv_mr *mr;
 		int ret;
 
-		hooked_function_answer(&hook, function, nth, failure);
+		hooked_function_answer(&hook, function, HOOKED_THIS_PROCESS, nth, 1, failure);
 		ret = try_registration(lent, &mr);
 		failed = hooked_function_met(&hook);
-		if (ret && (!failed || (ret != -ENOMEM && ret != -EIO)))
+		if (ret && (!failed || ret != -ENOMEM))
 			fail_msg("registration, whose %s() %u %s: %s", function, nth,
 				 failed ? "failed" : "would have failed", strerrorname_np(-ret));
 		refused += ret != 0;
@@ -107,6 +110,52 @@ static void several_ranges(void **state)
 	must_write_through(race->fixture, 1);
 }
 
+/* The driver's worker asks the exporter for the mapping, and that is what fails. */
+static void fail_mappings(unsigned int count)
+{
+	hooked_function_answer(&hook, "dma_buf_phys_vec_to_sgt", HOOKED_ANYBODY, 1, count, -ENOMEM);
+}
+
+static void revoke_and_give_back(struct race *race)
+{
+	race_revoke(race, TRIGGER_COMMAND);
+	race_revoke_join(race, RACE_PROMPT_NS);
+	race_dereg(race_give_back(race));
+}
+
+/* mlx5 tries again, without what it would have mapped in advance. */
+static void fault_is_served_by_a_second_try(void **state)
+{
+	struct race *race = *state;
+
+	if (!race_faults(race))
+		race_is_not_for_this_nic("it does not fault");
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		must_write_through(race->fixture, i);
+		revoke_and_give_back(race);
+		fail_mappings(1);
+		must_write_through(race->fixture, i + 1);
+		assert_true(hooked_function_met(&hook));
+	}
+}
+
+static void fault_is_refused(void **state)
+{
+	struct race *race = *state;
+
+	if (!race_faults(race))
+		race_is_not_for_this_nic("it does not fault");
+	for (unsigned int i = 0; i < test_options.iterations; i++) {
+		must_write_through(race->fixture, i);
+		revoke_and_give_back(race);
+		fail_mappings(FUNCTION_HOOK_CALLS_MAX);
+		race_must_refuse(race, race->fixture->mr->rkey);
+		assert_true(hooked_function_met(&hook));
+		hooked_function_close(&hook);
+		must_write_through(race->fixture, i + 1);
+	}
+}
+
 static int tear_down(void **state)
 {
 	hooked_function_close(&hook);
@@ -118,7 +167,9 @@ static int tear_down(void **state)
 static const struct CMUnitTest tests[] = {
 	test(one_range),
 	test(several_ranges),
+	test(fault_is_served_by_a_second_try),
+	test(fault_is_refused),
 };
 
-TEST_MAIN("each DMA mapping of a registration fails once",
+TEST_MAIN("each DMA mapping of a registration fails once, and that of a fault; -n gives the rounds of that",
 	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)

@@ -20,6 +20,9 @@
 typedef unsigned long (*hooked_function)(unsigned long, unsigned long, unsigned long,
 					 unsigned long, unsigned long, unsigned long);
 
+/* Beyond what any request counts to. */
+#define HOOK_NONE_TO_COME (INT_MIN / 2)
+
 struct hook {
 	/* Of set and release, not of the call. */
 	struct mutex lock;
@@ -30,8 +33,10 @@ struct hook {
 
 	/* Threads that look at what follows. */
 	atomic_t inside;
-	/* Calls up to the one that is meant; 0 and less: it was made. */
+	/* Calls up to the first that is meant; 0 and less: it was made. */
 	atomic_t to_come;
+	/* So many are meant. */
+	int count;
 	struct pid *process;
 	bool anybody;
 	enum function_hook_action action;
@@ -102,6 +107,16 @@ HOOKED_CALL(2)
 static const hooked_function hooked_calls[] = { hooked_call_0, hooked_call_1, hooked_call_2 };
 static_assert(ARRAY_SIZE(hooked_calls) == FUNCTION_HOOKS);
 
+static bool notrace hook_is_meant(struct hook *hook)
+{
+	int left;
+
+	if (!hook->anybody && task_tgid(current) != hook->process)
+		return false;
+	left = atomic_dec_return(&hook->to_come);
+	return left <= 0 && left > -hook->count;
+}
+
 static void notrace hook_ftrace(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 				struct ftrace_regs *fregs)
 {
@@ -109,8 +124,7 @@ static void notrace hook_ftrace(unsigned long ip, unsigned long parent_ip, struc
 
 	/* Fully ordered against hook_part() */
 	(void)atomic_inc_return(&hook->inside);
-	if ((!hook->anybody && task_tgid(current) != hook->process) ||
-	    atomic_dec_return(&hook->to_come)) {
+	if (!hook_is_meant(hook)) {
 		hook_leave(hook);
 		return;
 	}
@@ -123,7 +137,7 @@ static void notrace hook_ftrace(unsigned long ip, unsigned long parent_ip, struc
 static void hook_part(struct hook *hook)
 {
 	lockdep_assert_held(&hook->lock);
-	(void)atomic_xchg(&hook->to_come, 0);
+	(void)atomic_xchg(&hook->to_come, HOOK_NONE_TO_COME);
 	complete_all(&hook->go);
 	wait_var_event(&hook->inside, !atomic_read(&hook->inside));
 }
@@ -152,7 +166,7 @@ static int hook_tell_ftrace(struct hook *hook, const char *name)
 	if (ret)
 		return ret;
 	init_completion(&hook->go);
-	atomic_set(&hook->to_come, 0);
+	atomic_set(&hook->to_come, HOOK_NONE_TO_COME);
 	hook->process = get_pid(task_tgid(current));
 	ret = register_ftrace_function(&hook->ops);
 	if (ret) {
@@ -180,6 +194,7 @@ static int hook_arm(struct hook *hook, const struct function_hook_request *reque
 	init_completion(&hook->go);
 	hook->action = request->action;
 	hook->answer = request->answer;
+	hook->count = request->count;
 	hook->anybody = request->flags & FUNCTION_HOOK_ANYBODY;
 	/* The rest first */
 	atomic_set_release(&hook->to_come, request->nth);
@@ -193,8 +208,12 @@ static bool hook_is_possible(const struct function_hook_request *request)
 	/* One function, and not what ftrace takes for a pattern or a command. */
 	if (!name[0] || !memchr(name, 0, sizeof(request->name)) || strpbrk(name, "*?[!:"))
 		return false;
-	return request->nth && request->nth <= INT_MAX && request->action <= FUNCTION_HOOK_WATCH &&
-	       !(request->flags & ~FUNCTION_HOOK_ANYBODY) && !request->reserved;
+	if (!request->nth || request->nth > FUNCTION_HOOK_CALLS_MAX || !request->count ||
+	    request->count > FUNCTION_HOOK_CALLS_MAX)
+		return false;
+	if (request->action != FUNCTION_HOOK_ANSWER && request->count != 1)
+		return false;
+	return request->action <= FUNCTION_HOOK_WATCH && !(request->flags & ~FUNCTION_HOOK_ANYBODY);
 }
 
 static int hook_set(struct hook *hook, const struct function_hook_request __user *argument)

@@ -8,6 +8,8 @@
 
 #define FUNCTION_HOOK_DEVICE "/dev/function-hook"
 #define FUNCTION_HOOK_NAME_MAX 64
+/* What nth and count go up to. */
+#define FUNCTION_HOOK_CALLS_MAX 1000000
 /* How many there are: one for each open of the device, -EBUSY for the next. */
 #define FUNCTION_HOOKS 3
 
@@ -31,17 +33,17 @@ enum function_hook_action {
  *		pointer for its result, six arguments of that kind at most; what is held is called
  *		where it may sleep
  * @nth:	the how-many-th call, from 1, that the caller's process makes from now on
+ * @count:	so many calls from that on; 1 but for FUNCTION_HOOK_ANSWER
  * @action:	enum function_hook_action
  * @flags:	FUNCTION_HOOK_ANYBODY or 0
- * @reserved:	0
  * @answer:	what it returns instead
  */
 struct function_hook_request {
 	char name[FUNCTION_HOOK_NAME_MAX];
 	__u32 nth;
+	__u32 count;
 	__u32 action;
 	__u32 flags;
-	__u32 reserved;
 	__s64 answer;
 };
 
@@ -52,8 +54,8 @@ struct function_hook_request {
 #define FUNCTION_HOOK_SET _IOW('M', 0xe0, struct function_hook_request)
 
 /*
- * Waits that many milliseconds at most until the call is held, was answered or has run. -ETIMEDOUT: it was
- * not made. -ENXIO: nothing is hooked.
+ * Waits that many milliseconds at most until the call is held, was answered or has run.
+ * -ETIMEDOUT: it was not made. -ENXIO: nothing is hooked.
  */
 #define FUNCTION_HOOK_WAIT _IOW('M', 0xe1, __u32)
 

@@ -26,22 +26,30 @@ static void set(struct hooked_function *hook, const char *function,
 			 errno == EINVAL ? "; is it in available_filter_functions?" : "");
 }
 
+static __u32 flags_of(enum hooked_caller caller)
+{
+	return caller == HOOKED_ANYBODY ? FUNCTION_HOOK_ANYBODY : 0;
+}
+
 void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
 			  enum function_hook_action place)
 {
 	set(hook, function, (struct function_hook_request){
 		.nth = 1,
+		.count = 1,
 		.action = place,
-		.flags = caller == HOOKED_ANYBODY ? FUNCTION_HOOK_ANYBODY : 0,
+		.flags = flags_of(caller),
 	});
 }
 
-void hooked_function_answer(struct hooked_function *hook, const char *function, unsigned int nth,
-			    __s64 answer)
+void hooked_function_answer(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			    unsigned int nth, unsigned int count, __s64 answer)
 {
 	set(hook, function, (struct function_hook_request){
 		.nth = nth,
+		.count = count,
 		.action = FUNCTION_HOOK_ANSWER,
+		.flags = flags_of(caller),
 		.answer = answer,
 	});
 }

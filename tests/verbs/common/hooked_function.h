@@ -25,9 +25,9 @@ enum hooked_caller { HOOKED_THIS_PROCESS, HOOKED_ANYBODY };
 /* Holds the next call of it in that place, or watches it. */
 void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
 			  enum function_hook_action place);
-/* The nth call from now on (from 1) that this process makes does not run, and returns that. */
-void hooked_function_answer(struct hooked_function *hook, const char *function, unsigned int nth,
-			    __s64 answer);
+/* count calls from the nth on (from 1) do not run, and return that. */
+void hooked_function_answer(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			    unsigned int nth, unsigned int count, __s64 answer);
 /* Until the call is there. */
 void hooked_function_wait(const struct hooked_function *hook);
 /* Has it been made? */
