@@ -12,21 +12,6 @@
 
 static struct hooked_function attach;
 
-struct registration {
-	struct fixture *fixture;
-	int dmabuf;
-	struct ibv_mr *mr;
-};
-
-static int reg(void *argument)
-{
-	struct registration *registration = argument;
-
-	return verbs_reg_dmabuf(&registration->fixture->peer, registration->dmabuf, 0,
-				registration->fixture->size, 0, VERBS_ACCESS_ALL, &registration->mr,
-				&test_error);
-}
-
 static struct dmabuf_moving_state state_of(int dmabuf)
 {
 	struct dmabuf_moving_state state;
@@ -37,7 +22,7 @@ static struct dmabuf_moving_state state_of(int dmabuf)
 
 static void no_pin_is_left(void **state)
 {
-	static struct registration registration;
+	static struct race_registration registration;
 	static struct race_call call;
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
@@ -48,10 +33,10 @@ static void no_pin_is_left(void **state)
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		struct dmabuf_moving_state left;
 
-		registration = (struct registration){ .fixture = fixture, .dmabuf = dmabuf };
+		registration = (struct race_registration){ .fixture = fixture, .dmabuf = dmabuf };
 		hooked_function_hold(&attach, "dma_buf_dynamic_attach", HOOKED_THIS_PROCESS,
 				     FUNCTION_HOOK_HOLD_AFTER);
-		race_call(race, &call, reg, &registration);
+		race_call(race, &call, race_register_call, &registration);
 		hooked_function_wait(&attach);
 		must(moving_revoke(dmabuf, &test_error));
 		must(moving_restore(dmabuf, &test_error));
@@ -63,7 +48,7 @@ static void no_pin_is_left(void **state)
 		assert_int_equal(left.mapped, 0);
 		must(moving_move(dmabuf, &test_error));
 	}
-	must(reg(&registration));
+	must(race_register_call(&registration));
 	assert_int_equal(state_of(dmabuf).pinned, 1);
 	must_fail(moving_move(dmabuf, &test_error), EBUSY);
 	assert_int_equal(ibv_dereg_mr(registration.mr), 0);

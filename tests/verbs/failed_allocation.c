@@ -13,8 +13,6 @@
 #include "race.h"
 
 #define IOVA 0x10000000ull
-#define RANGES 3
-#define RANGE ((size_t)4096)
 /* More than any call here makes. */
 #define NTH_MAX 5000
 
@@ -147,13 +145,9 @@ static void registration_of_ranges_is_refused(void **state)
 {
 	struct race *race = *state;
 	struct swept swept = sweep_of(race->fixture);
-	struct vfio_range ranges[RANGES];
 
-	for (size_t i = 0; i < RANGES; i++)
-		ranges[i] = (struct vfio_range){ test_options.offset + i * 2 * RANGE, RANGE };
-	swept.lent = must(vfio_exporter_export(race->fixture->exporter, test_options.bar, ranges, RANGES,
-					       &test_error));
-	swept.length = RANGES * RANGE;
+	swept.lent = must(fixture_export_ranges(race->fixture));
+	swept.length = FIXTURE_RANGES_SIZE;
 	assert_int_not_equal(must_survive(&swept, &registration), 0);
 	must(register_mr(&swept));
 	must(dereg_mr(&swept));

@@ -15,8 +15,6 @@
 #include "hooked_function.h"
 #include "race.h"
 
-#define RANGES 3
-#define RANGE ((size_t)4096)
 /* More than any registration here makes. */
 #define NTH_MAX 200
 
@@ -98,13 +96,8 @@ static void one_range(void **state)
 static void several_ranges(void **state)
 {
 	struct race *race = *state;
-	struct vfio_range ranges[RANGES];
-	struct lent lent = { race->fixture, -1, RANGES * RANGE };
+	struct lent lent = { race->fixture, must(fixture_export_ranges(race->fixture)), FIXTURE_RANGES_SIZE };
 
-	for (size_t i = 0; i < RANGES; i++)
-		ranges[i] = (struct vfio_range){ test_options.offset + i * 2 * RANGE, RANGE };
-	lent.dmabuf = must(vfio_exporter_export(race->fixture->exporter, test_options.bar, ranges, RANGES,
-						&test_error));
 	must_survive(&lent);
 	close(lent.dmabuf);
 	must_write_through(race->fixture, 1);

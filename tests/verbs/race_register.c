@@ -20,21 +20,6 @@
 
 static struct hooked_function attach;
 
-struct registration {
-	struct fixture *fixture;
-	int dmabuf;
-	struct ibv_mr *mr;
-};
-
-static int reg(void *argument)
-{
-	struct registration *registration = argument;
-
-	return verbs_reg_dmabuf(&registration->fixture->peer, registration->dmabuf, 0,
-				registration->fixture->size, 0, VERBS_ACCESS_ALL, &registration->mr,
-				&test_error);
-}
-
 static const char *held_operation(const struct race *race)
 {
 	return race_faults(race) ? "CREATE_MKEY" : "REG_MR";
@@ -67,7 +52,7 @@ static void dereg_kept(struct kept *kept)
 }
 
 /* Until one of them is held. */
-static void start_registration(struct race *race, struct registration *registration,
+static void start_registration(struct race *race, struct race_registration *registration,
 			       struct race_call *call, struct kept *kept)
 {
 	const char *operation = held_operation(race);
@@ -78,8 +63,8 @@ static void start_registration(struct race *race, struct registration *registrat
 		int held = 0;
 		bool over = false;
 
-		*registration = (struct registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
-		race_call(race, call, reg, registration);
+		*registration = (struct race_registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
+		race_call(race, call, race_register_call, registration);
 		while (!held && !over) {
 			held = must(knob_held(fixture->lab, operation, &test_error));
 			over = !held && race_call_is_over(race, call);
@@ -94,7 +79,7 @@ static void start_registration(struct race *race, struct registration *registrat
 /* Where a registration is held. */
 enum place { PLACE_IN_ATTACH, PLACE_AT_THE_NIC };
 
-static void start_at(struct race *race, enum place place, struct registration *registration,
+static void start_at(struct race *race, enum place place, struct race_registration *registration,
 		     struct race_call *call, struct kept *kept)
 {
 	struct fixture *fixture = race->fixture;
@@ -105,8 +90,8 @@ static void start_at(struct race *race, enum place place, struct registration *r
 	}
 	hooked_function_hold(&attach, "dma_buf_dynamic_attach", HOOKED_THIS_PROCESS,
 			     FUNCTION_HOOK_HOLD_AFTER);
-	*registration = (struct registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
-	race_call(race, call, reg, registration);
+	*registration = (struct race_registration){ .fixture = fixture, .dmabuf = fixture->dmabuf };
+	race_call(race, call, race_register_call, registration);
 	hooked_function_wait(&attach);
 }
 
@@ -124,7 +109,7 @@ static void after_the_attach(struct race *race, enum place place, bool back_in_t
 	struct kept kept = { 0 };
 
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		static struct registration registration;
+		static struct race_registration registration;
 		static struct race_call call;
 		int64_t released;
 
@@ -202,7 +187,7 @@ static void revoked_between_map_and_end(void **state)
 		race_is_not_for_this_nic("mlx5's mapping is a fault like others: race_fault");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
 		struct kept kept = { 0 };
-		static struct registration registration;
+		static struct race_registration registration;
 		static struct race_call call;
 		int64_t released;
 

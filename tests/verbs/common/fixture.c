@@ -317,6 +317,18 @@ int fixture_export(struct fixture *fixture, uint64_t offset, uint64_t length)
 	return vfio_exporter_export(fixture->exporter, test_options.bar, &range, 1, &test_error);
 }
 
+int fixture_export_ranges(struct fixture *fixture)
+{
+	const uint64_t length = FIXTURE_RANGES_SIZE / 3;
+	const struct vfio_range ranges[] = {
+		{ test_options.offset, length },
+		{ test_options.offset + 2 * length, length },
+		{ test_options.offset + 4 * length, length },
+	};
+
+	return vfio_exporter_export(fixture->exporter, test_options.bar, ranges, 3, &test_error);
+}
+
 struct ibv_mr *fixture_register(struct fixture *fixture, int dmabuf, size_t length)
 {
 	struct ibv_mr *mr;

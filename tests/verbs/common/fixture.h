@@ -112,6 +112,9 @@ void fixture_open_nic(struct fixture *fixture);
 
 /* A dma-buf of [offset, offset + length) counted from --offset. */
 int fixture_export(struct fixture *fixture, uint64_t offset, uint64_t length);
+/* One of three ranges with holes between them, FIXTURE_RANGES_SIZE together. */
+#define FIXTURE_RANGES_SIZE ((size_t)3 * 4096)
+int fixture_export_ranges(struct fixture *fixture);
 struct ibv_mr *fixture_register(struct fixture *fixture, int dmabuf, size_t length);
 /* The exporter's file stays open as long as its BAR is mapped. */
 void fixture_unmap_window(struct fixture *fixture);

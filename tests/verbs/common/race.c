@@ -224,6 +224,15 @@ static int pull(void *argument)
 	return ret;
 }
 
+int race_register_call(void *argument)
+{
+	struct race_registration *registration = argument;
+	struct fixture *fixture = registration->fixture;
+
+	return verbs_reg_dmabuf(&fixture->peer, registration->dmabuf, 0, fixture->size, 0,
+				VERBS_ACCESS_ALL, &registration->mr, &test_error);
+}
+
 void race_revoke(struct race *race, enum trigger trigger)
 {
 	race->trigger = trigger;

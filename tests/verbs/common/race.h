@@ -85,6 +85,15 @@ void race_call_join(struct race *race, struct race_call *call, const char *what)
 /* Is it over? Then it is joined. */
 bool race_call_is_over(struct race *race, struct race_call *call);
 
+/* A registration of all of a dma-buf, for race_call(). */
+struct race_registration {
+	struct fixture *fixture;
+	int dmabuf;
+	struct ibv_mr *mr;
+};
+
+int race_register_call(void *registration);
+
 void race_revoke(struct race *race, enum trigger trigger);
 /* It returned, in time, and succeeded. */
 void race_revoke_join(struct race *race, int64_t bound_ns);
