@@ -54,7 +54,7 @@ static unsigned int sweep(const struct lent *lent, const char *function, __s64 f
 
 		hooked_function_answer(&hook, function, HOOKED_THIS_PROCESS, nth, 1, failure);
 		ret = try_registration(lent, &mr);
-		failed = hooked_function_met(&hook);
+		failed = hooked_function_met(&hook, 0);
 		if (ret && (!failed || ret != -ENOMEM))
 			fail_msg("registration, whose %s() %u %s: %s", function, nth,
 				 failed ? "failed" : "would have failed", strerrorname_np(-ret));
@@ -128,7 +128,7 @@ static void fault_is_served_by_a_second_try(void **state)
 		revoke_and_give_back(race);
 		fail_mappings(1);
 		must_write_through(race->fixture, i + 1);
-		assert_true(hooked_function_met(&hook));
+		assert_true(hooked_function_met(&hook, 0));
 	}
 }
 
@@ -143,7 +143,7 @@ static void fault_is_refused(void **state)
 		revoke_and_give_back(race);
 		fail_mappings(FUNCTION_HOOK_CALLS_MAX);
 		race_must_refuse(race, race->fixture->mr->rkey);
-		assert_true(hooked_function_met(&hook));
+		assert_true(hooked_function_met(&hook, 0));
 		hooked_function_close(&hook);
 		must_write_through(race->fixture, i + 1);
 	}

@@ -67,9 +67,9 @@ void hooked_function_wait(const struct hooked_function *hook)
 		fail_msg("waiting for a call of %s() failed: %s", hook->name, strerrorname_np(-ret));
 }
 
-bool hooked_function_met(const struct hooked_function *hook)
+bool hooked_function_met(const struct hooked_function *hook, unsigned int ms)
 {
-	int ret = wait_ms(hook, 0);
+	int ret = wait_ms(hook, ms);
 
 	if (ret && ret != -ETIMEDOUT)
 		fail_msg("asking for a call of %s() failed: %s", hook->name, strerrorname_np(-ret));

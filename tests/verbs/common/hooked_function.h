@@ -30,8 +30,8 @@ void hooked_function_answer(struct hooked_function *hook, const char *function, 
 			    unsigned int nth, unsigned int count, __s64 answer);
 /* Until the call is there. */
 void hooked_function_wait(const struct hooked_function *hook);
-/* Has it been made? */
-bool hooked_function_met(const struct hooked_function *hook);
+/* Has it been made, or is it within so many milliseconds? */
+bool hooked_function_met(const struct hooked_function *hook, unsigned int ms);
 void hooked_function_release(const struct hooked_function *hook);
 /* Whoever is held goes on, and nothing is hooked any more. Does nothing where nothing is open. */
 void hooked_function_close(struct hooked_function *hook);
