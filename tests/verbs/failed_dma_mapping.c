@@ -103,17 +103,19 @@ static void several_ranges(void **state)
 	must_write_through(race->fixture, 1);
 }
 
-/* The driver's worker asks the exporter for the mapping, and that is what fails. */
-static void fail_mappings(unsigned int count)
+/*
+ * The next access faults, and for it the driver's worker asks the exporter for the mapping: that fails so
+ * often.
+ */
+static void fail_next_fault(struct race *race, unsigned int round, unsigned int failures)
 {
-	hooked_function_answer(&hook, "dma_buf_phys_vec_to_sgt", HOOKED_ANYBODY, 1, count, -ENOMEM);
-}
-
-static void revoke_and_give_back(struct race *race)
-{
+	if (!race_faults(race))
+		race_is_not_for_this_nic("it does not fault");
+	must_write_through(race->fixture, round);
 	race_revoke(race, TRIGGER_COMMAND);
 	race_revoke_join(race, RACE_PROMPT_NS);
 	race_dereg(race_give_back(race));
+	hooked_function_answer(&hook, "dma_buf_phys_vec_to_sgt", HOOKED_ANYBODY, 1, failures, -ENOMEM);
 }
 
 /* mlx5 tries again, without what it would have mapped in advance. */
@@ -121,12 +123,8 @@ static void fault_is_served_by_a_second_try(void **state)
 {
 	struct race *race = *state;
 
-	if (!race_faults(race))
-		race_is_not_for_this_nic("it does not fault");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		must_write_through(race->fixture, i);
-		revoke_and_give_back(race);
-		fail_mappings(1);
+		fail_next_fault(race, i, 1);
 		must_write_through(race->fixture, i + 1);
 		assert_true(hooked_function_met(&hook, 0));
 	}
@@ -136,12 +134,8 @@ static void fault_is_refused(void **state)
 {
 	struct race *race = *state;
 
-	if (!race_faults(race))
-		race_is_not_for_this_nic("it does not fault");
 	for (unsigned int i = 0; i < test_options.iterations; i++) {
-		must_write_through(race->fixture, i);
-		revoke_and_give_back(race);
-		fail_mappings(FUNCTION_HOOK_CALLS_MAX);
+		fail_next_fault(race, i, FUNCTION_HOOK_CALLS_MAX);
 		race_must_refuse(race, race->fixture->mr->rkey);
 		assert_true(hooked_function_met(&hook, 0));
 		hooked_function_close(&hook);
