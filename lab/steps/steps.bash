@@ -139,15 +139,17 @@ step_irdma() {
 		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${changes[@]}"
 }
 
-# step_test_modules FLAVOUR: kernel modules of the tests; those made of the patched kernel take its own
+# step_test_modules FLAVOUR...: kernel modules of the tests, once for those that are made of the same kernel
 step_test_modules() {
-	local flavour tree=build/kernel/patched-src
-	flavour=$(base_kernel "$1")
-	[ "$1" != stock ] || tree=build/kernel/src
-	step "test-modules-$flavour" "test modules ($flavour)" \
-		"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
-			"$(stamp_of "kernel-$flavour")")" last_line \
-		"${enter[@]}" -- tests/kernel/build-modules "$tree" "build/kernel/$flavour" "build/test-modules/$flavour" "$jobs"
+	local one flavour tree
+	for flavour in $(for one in "$@"; do base_kernel "$one"; done | sort -u); do
+		tree=build/kernel/patched-src
+		[ "$flavour" != stock ] || tree=build/kernel/src
+		step "test-modules-$flavour" "test modules ($flavour)" \
+			"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
+				"$(stamp_of "kernel-$flavour")")" last_line "${enter[@]}" -- tests/kernel/build-modules \
+			"$tree" "build/kernel/$flavour" "build/test-modules/$flavour" "$jobs"
+	done
 }
 
 ninja_progress() {

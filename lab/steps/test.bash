@@ -120,9 +120,8 @@ run_test() {
 	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
-	for one in $kernels; do
-		step_test_modules "$one"
-	done
+	# shellcheck disable=SC2086
+	step_test_modules $kernels
 	step_rdma_core
 	step_perftest
 	step_kselftests

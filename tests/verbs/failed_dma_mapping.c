@@ -9,7 +9,6 @@
  * A page fault for which nothing can be mapped refuses the access, and the next one is served. -n gives
  * the rounds of these.
  */
-#include <linux/types.h>
 #include <unistd.h>
 
 #include "hooked_function.h"

@@ -4,8 +4,6 @@
  * work item that is late, or whose last event is late. What it finds must not be freed: KASAN tells, or
  * the test itself where nothing may be queued. -n gives the rounds of each case.
  */
-#include <stdio.h>
-
 #include "departure.h"
 #include "hooked_function.h"
 
@@ -85,7 +83,7 @@ static void event_after_the_work_was_cancelled(void **state)
 		if (!must(knob_held(lab, "completion_event", &test_error)))
 			fail_msg("the NIC had no event for the CQ");
 		hold_before(&poll, "ib_cq_poll_work");
-		hooked_function_hold(event, "irdma_process_ceq", HOOKED_ANYBODY, FUNCTION_HOOK_WATCH);
+		hooked_function_watch(event, "irdma_process_ceq", HOOKED_ANYBODY);
 		must(knob_release(lab, "completion_event", &test_error));
 		hooked_function_wait(event);
 		hooked_function_release(cq_is_destroyed);

@@ -31,15 +31,26 @@ static __u32 flags_of(enum hooked_caller caller)
 	return caller == HOOKED_ANYBODY ? FUNCTION_HOOK_ANYBODY : 0;
 }
 
-void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
-			  enum function_hook_action place)
+static void set_next(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+		     enum function_hook_action action)
 {
 	set(hook, function, (struct function_hook_request){
 		.nth = 1,
 		.count = 1,
-		.action = place,
+		.action = action,
 		.flags = flags_of(caller),
 	});
+}
+
+void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			  enum function_hook_action place)
+{
+	set_next(hook, function, caller, place);
+}
+
+void hooked_function_watch(struct hooked_function *hook, const char *function, enum hooked_caller caller)
+{
+	set_next(hook, function, caller, FUNCTION_HOOK_WATCH);
 }
 
 void hooked_function_answer(struct hooked_function *hook, const char *function, enum hooked_caller caller,
