@@ -31,9 +31,9 @@ source_identity() {
 }
 
 step_source() {
-	local series bases=() arguments=(build/kernel) binds=()
-	for series in kernel/*/series; do
-		[ ! -e "$series" ] || bases+=("$(basename "$(dirname "$series")")")
+	local order bases=() arguments=(build/kernel) binds=()
+	for order in kernel/*/order; do
+		[ ! -e "$order" ] || bases+=("$(basename "$(dirname "$order")")")
 	done
 	if [ -n "$kernel_source" ]; then
 		binds=(--bind "$kernel_source:/mnt/$(basename "$kernel_source")")
@@ -44,10 +44,28 @@ step_source() {
 	base=$(< "$build/kernel/base")
 }
 
+# The first word of each line of a list, without comments.
+words_of() {
+	sed -E 's/(^|[[:space:]])#.*//; s/^[[:space:]]*//; s/[[:space:]].*//; /^$/d' "$1"
+}
+
+# The patches of the base in order, a file a line; a series may name another base's.
+base_patches() {
+	local topic line
+	while read -r topic; do
+		while read -r line; do
+			realpath -m --relative-to=. "kernel/$base/$topic/$line"
+		done < <(words_of "kernel/$base/$topic/series")
+	done < <(words_of "kernel/$base/order")
+}
+
 step_patches() {
-	step patches "kernel patches" "$(hash @kernel/apply "@kernel/$base" "$(stamp_of source)")" last_line \
+	local patches content
+	mapfile -t patches < <(base_patches)
+	content=$(hash "${patches[@]/#/@}")
+	step patches "kernel patches" "$(hash @kernel/apply "$content" "$(stamp_of source)")" last_line \
 		"${enter[@]}" -- kernel/apply "kernel/$base" build/kernel/src build/kernel/patched-src
-	series=$base-$(hash "@kernel/$base" | cut -c 1-8)
+	series=$base-${content:0:8}
 }
 
 kernel_progress() {
@@ -80,23 +98,24 @@ base_kernel() {
 
 # changes_of FLAVOUR: what makes its tree another than that kernel's, a line each: [--reverse] PATCH
 changes_of() {
-	local number
+	local slug
 	case $1 in
-	mutant-*) echo "kernel/mutants/${1#mutant-}.patch" ;;
+	mutant-*) echo "kernel/$base/broken/mutant/${1#mutant-}.patch" ;;
 	without-*)
-		number=${1#without-} && number=${number%%-*}
-		if [ -e "kernel/undo/$number.patch" ]; then
-			echo "kernel/undo/$number.patch"
+		slug=${1#without-} slug=${slug%-lockdep} slug=${slug%-kasan}
+		if [ -e "kernel/$base/broken/without/$slug.patch" ]; then
+			echo "kernel/$base/broken/without/$slug.patch"
 		else
-			printf '%s\n' --reverse kernel/"$base"/"$number"-*.patch
+			echo --reverse
+			base_patches | grep -E "/$slug\.patch\$" || echo "kernel/$base/*/$slug.patch"
 		fi
 		;;
 	esac
 }
 
-# mutant-NAME: the patched kernel with kernel/mutants/NAME.patch.
-# without-NNNN: without that patch of its series: with kernel/undo/NNNN.patch, or reverted.
-# without-NNNN-lockdep and -kasan: that kernel in place of the patched one.
+# mutant-NAME: the patched kernel with broken/mutant/NAME.patch of its base.
+# without-SLUG: without that patch of a topic: with broken/without/SLUG.patch, or reverted.
+# without-SLUG-lockdep and -kasan: that kernel in place of the patched one.
 step_changed_kernel() {
 	local kernel changes
 	kernel=$(base_kernel "$1")
@@ -173,7 +192,7 @@ step_kselftests() {
 }
 
 step_programs() {
-	step programs "programs" "$(hash @CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic @lab/steps/build-programs \
+	step programs "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic @lab/steps/build-programs \
 		"$(stamp_of source)")" ninja_progress \
 		"${enter[@]}" -- lab/steps/build-programs build/programs build/kernel/src "$jobs"
 }
