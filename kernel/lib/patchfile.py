@@ -15,7 +15,6 @@ STAT_LINE = re.compile(r" \S.* \| +(\d+|Bin)\b| \d+ files? changed|"
                        r" (create|delete|rename|copy|mode change|rewrite) ")
 SIGNATURE = re.compile(r"\n-- \n\d[\d.]*\n*\Z")
 PREFIX = re.compile(r"\[(RFC )?PATCH[^\]]*\] *")
-TRAILER = re.compile(r"[A-Z][A-Za-z-]*: ?\S")
 
 
 class PatchError(Exception):
@@ -31,6 +30,16 @@ def encoded(text):
 
 def decoded(text):
     return str(email.header.make_header(email.header.decode_header(text)))
+
+
+def folded(line):
+    """A header's line, in lines of at most 76 characters where its words allow it."""
+    lines = [""]
+    for word in line.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > 76:
+            lines.append("")
+        lines[-1] += " " + word if lines[-1] or len(lines) > 1 else word
+    return "\n".join(lines)
 
 
 def address(name, mail):
@@ -54,7 +63,7 @@ class Patch:
     def text(self):
         """The file."""
         parts = [MAIL_START, f"From: {address(self.author, self.mail)}", f"Date: {self.date}",
-                 f"Subject: [PATCH] {encoded(self.subject)}"]
+                 folded(f"Subject: [PATCH] {encoded(self.subject)}")]
         if not self.text_is_ascii():
             parts += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=UTF-8",
                       "Content-Transfer-Encoding: 8bit"]
