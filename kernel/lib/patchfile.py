@@ -14,7 +14,7 @@ MAIL_START = "From " + "0" * 40 + " Mon Sep 17 00:00:00 2001"
 STAT_LINE = re.compile(r" \S.* \| +(\d+|Bin)\b| \d+ files? changed|"
                        r" (create|delete|rename|copy|mode change|rewrite) ")
 SIGNATURE = re.compile(r"\n-- \n\d[\d.]*\n*\Z")
-PREFIX = re.compile(r"\[(RFC )?PATCH[^\]]*\] *")
+PREFIX = re.compile(r"\[[^\]]*\] *")
 
 
 class PatchError(Exception):
@@ -117,10 +117,24 @@ def split_message(message):
     return subject, body.strip("\n"), notes.strip("\n")
 
 
-def parse(text, name):
+def header_of(text):
+    """The fields above the first empty line, and what is below it."""
     head, _, rest = text.partition("\n\n")
     head = re.sub(r"\n[ \t]+", " ", head)
-    fields = {key.lower(): value for key, value in re.findall(r"^([A-Za-z-]+): +(.*)$", head, re.MULTILINE)}
+    return {key.lower(): value for key, value in re.findall(r"^([A-Za-z-]+): +(.*)$", head, re.MULTILINE)}, rest
+
+
+def subject_in(fields):
+    return PREFIX.sub("", decoded(fields.get("subject", "")), count=1)
+
+
+def subject_of(path):
+    """The subject alone, of a file that may lack the rest of a mail."""
+    return subject_in(header_of(pathlib.Path(path).read_text(encoding="utf-8"))[0])
+
+
+def parse(text, name):
+    fields, rest = header_of(text)
     for key in ("from", "date", "subject"):
         if not fields.get(key):
             raise PatchError(f"{name}: its header has no {key.capitalize()}: line")
@@ -132,7 +146,7 @@ def parse(text, name):
     diff = SIGNATURE.sub("\n", diff).rstrip("\n") + "\n"
     body, _, between = ("\n" + above).partition("\n---\n")
     notes, stat = split_notes(between)
-    return Patch(decoded(author), mail, fields["date"], PREFIX.sub("", decoded(fields["subject"]), count=1),
+    return Patch(decoded(author), mail, fields["date"], subject_in(fields),
                  body.strip("\n"), notes, stat, diff)
 
 
