@@ -74,7 +74,8 @@ class Analysis:
         for file in files:
             if file.endswith((".c", ".h")) and (self.tree / file).exists():
                 try:
-                    said += self.steps.command("scripts/kernel-doc", "-none", file, cwd=self.tree, keep=True).splitlines()
+                    said += self.steps.command("scripts/kernel-doc", "-none", file, cwd=self.tree,
+                                               keep=True).splitlines()
                 except Failed as error:
                     if str(error).count("\n") == 0:
                         raise Failed(f"kernel-doc failed on {file} without saying why") from error
@@ -92,7 +93,8 @@ class Analysis:
             raise Failed("the tree has no rules for coccicheck")
         (self.work / "cocci-rules").write_text("".join(rules), encoding="utf-8")
         checker = self.work / "checker"
-        checker.write_text(CHECKER.replace("@TREE@", str(self.tree)).replace("@WORK@", str(self.work)), encoding="utf-8")
+        checker.write_text(CHECKER.replace("@TREE@", str(self.tree)).replace("@WORK@", str(self.work)),
+                           encoding="utf-8")
         checker.chmod(0o755)
 
     def build(self, build, patches, everything=False):

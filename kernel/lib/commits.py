@@ -104,8 +104,8 @@ class Save:
             if one.slug in seen:
                 raise QueueError(f"{label}: there is another commit with the slug {one.slug}")
             if one.topic not in known:
-                raise QueueError(f"{label}: the base has no topic {one.topic}: write its files topic, cover and an empty "
-                                 f"series, and name it in {self.base.show(self.base.folder / 'order')}")
+                raise QueueError(f"{label}: the base has no topic {one.topic}: write its files topic, cover and an "
+                                 f"empty series, and name it in {self.base.show(self.base.folder / 'order')}")
             if order and known.index(one.topic) < known.index(order[-1]):
                 raise QueueError(f"{label} of {one.topic} comes after commits of {order[-1]}, and "
                                  f"{self.base.show(self.base.folder / 'order')} has them the other way round")

@@ -112,7 +112,8 @@ class Build:
 
     def build_touched(self, patches):
         """What the patches touch and nothing else; every object of it must be there to be built."""
-        touched = [one for one in self.tables.touched(patches) if (self.tree / (one.removesuffix(".o") + ".c")).exists()]
+        touched = [one for one in self.tables.touched(patches)
+                   if (self.tree / (one.removesuffix(".o") + ".c")).exists()]
         self.configure(strict=False)
         self.verify(sorted({f"{self.tables.objects[one]}=[ym]" for one in touched if one in self.tables.objects}))
         if touched:

@@ -136,8 +136,8 @@ class Base:
             file = (topic.folder / line).resolve()
             slug = file.name.removesuffix(".patch")
             if not line.endswith(".patch") or not SLUG.fullmatch(slug) or slug.endswith(RESERVED):
-                self.problem(f"{self.show(path)}: {line} is not SLUG.patch, with a slug of a-z, 0-9 and - that does not "
-                             f"end in {' or '.join(RESERVED)}")
+                self.problem(f"{self.show(path)}: {line} is not SLUG.patch, with a slug of a-z, 0-9 and - that does "
+                             f"not end in {' or '.join(RESERVED)}")
                 continue
             if slug in self.by_slug:
                 self.problem(f"{self.show(path)}: the slug {slug} is in {self.by_slug[slug].topic} already")

@@ -107,7 +107,8 @@ class Thread:
     def subject(self, number, text):
         count = len(self.patches)
         version = f" v{self.version}" if self.version > 1 else ""
-        return patchfile.folded(f"Subject: [PATCH{version} {number:0{len(str(count))}}/{count}] {patchfile.encoded(text)}")
+        place = f"{number:0{len(str(count))}}/{count}"
+        return patchfile.folded(f"Subject: [PATCH{version} {place}] {patchfile.encoded(text)}")
 
     def name(self, number, slug):
         version = f"v{self.version}-" if self.version > 1 else ""

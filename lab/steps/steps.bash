@@ -65,6 +65,7 @@ step_patches() {
 	content=$(hash "${patches[@]/#/@}")
 	step patches "kernel patches" "$(hash @kernel/apply "$content" "$(stamp_of source)")" last_line \
 		"${enter[@]}" -- kernel/apply "kernel/$base" build/kernel/src build/kernel/patched-src
+	# shellcheck disable=SC2034  # for the commands
 	series=$base-${content:0:8}
 }
 
