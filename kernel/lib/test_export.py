@@ -51,6 +51,7 @@ class ExportTest(unittest.TestCase):
         self.assertIn(" create mode 100644 drivers/three.c\n", text)
 
     def test_git_am_takes_it_on_what_it_needs(self):
+        self.made.patch("levels", "level-near", "one", 4)  # next to what fix-one changes
         tree = self.made.folder / "clean"
         shutil.copytree(self.made.source, tree)
         git(tree, "init", "-q")
@@ -61,7 +62,7 @@ class ExportTest(unittest.TestCase):
             git(tree, "am", "--empty=drop", *sorted(str(path) for path in (self.made.folder / topic).iterdir()))
         self.assertEqual(git(tree, "log", "--format=%s", "--reverse").splitlines(),
                          ["clean", "fixes: Change fix-one", "fixes: Change fix-two", "levels: Change level-low",
-                          "levels: Change level-middle", "levels: Change level-high"])
+                          "levels: Change level-middle", "levels: Change level-high", "levels: Change level-near"])
         self.assertNotIn("Reproducer", git(tree, "log", "--format=%B"))
         self.assertEqual((tree / "drivers/one.c").read_text(encoding="utf-8"),
                          (self.made.tree / "drivers/one.c").read_text(encoding="utf-8"))

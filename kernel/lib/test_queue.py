@@ -87,10 +87,10 @@ class QueueTest(unittest.TestCase):
         same = "".join("same\n" for _ in range(60))
         self.made.write("src/drivers/one.c", same)
         self.made.write("tree/drivers/one.c", same)
-        for topic, slug, file, line in (("fixes", "fix-one", "one", 10), ("levels", "level-low", "one", 20),
-                                        ("levels", "level-middle", "one", 30), ("levels", "level-high", "one", 40)):
-            self.made.commit()
-            self.made.patch(topic, slug, file, line, listed=False)
+        self.made.commit()
+        for topic, slug, line in (("fixes", "fix-one", 10), ("levels", "level-low", 20), ("levels", "level-middle", 30),
+                                  ("levels", "level-high", 40)):
+            self.made.patch(topic, slug, "one", line, listed=False)
         (self.folder / ".git").rename(self.made.folder / "old.git")
         self.made.tool("queue", "checkout", "--base", "kernel/7.3", "--source", "src", "again")
         self.folder = self.made.folder / "again"
@@ -117,6 +117,7 @@ class QueueTest(unittest.TestCase):
     def test_a_patch_less(self):
         git(self.folder, "reset", "-q", "--hard", "HEAD~1")
         self.assertEqual(self.save(), "wrote kernel/7.3/levels/series\nremoved kernel/7.3/levels/level-high.patch\n")
+        self.assertFalse((self.made.base / "levels/level-high.patch").exists())
 
     def test_comments_of_a_series_stay(self):
         series = "# of them all\nlevel-low.patch # the first\n\n# the rest\nlevel-middle.patch\nlevel-high.patch\n# end\n"
