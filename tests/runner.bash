@@ -34,7 +34,7 @@ runner_set_rounds() {
 # How many times longer a test may take on a kernel that checks itself.
 runner_slowness() {
 	case $1 in
-	*lockdep | *kasan) echo 5 ;;
+	lockdep | kasan | *-lockdep | *-kasan) echo 5 ;;
 	*) echo 1 ;;
 	esac
 }
@@ -43,7 +43,7 @@ runner_slowness() {
 runner_add_variant() {
 	local base=${1%@*} kernel=${1#*@}
 
-	[[ ${WHERE[$base]:-} == guest* && $kernel =~ ^(stock|patched|lockdep|kasan|mutant-[a-z0-9-]+|without-[0-9]{4}(-lockdep|-kasan)?)$ ]] || return 0
+	[[ ${WHERE[$base]:-} == guest* && $kernel =~ ^(stock|patched|lockdep|kasan|mutant-[a-z0-9-]+|without-[a-z0-9][a-z0-9-]*)$ ]] || return 0
 	# shellcheck disable=SC2034
 	WHERE[$1]=${WHERE[$base]} IOMMU[$1]=${IOMMU[$base]} KERNEL[$1]=$kernel
 	SECONDS_OF[$1]=$((SECONDS_OF[$base] * $(runner_slowness "$kernel"))) COMMAND[$1]=${COMMAND[$base]} DESCRIPTION[$1]=${DESCRIPTION[$base]}

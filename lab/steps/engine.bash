@@ -180,7 +180,7 @@ hash() {
 	for word in "$@"; do
 		case $word in
 		@*)
-			find -L "${word#@}" -type f ! -name '*.pyc' -print0 2> /dev/null | sort -z |
+			find -H "${word#@}" -type f ! -name '*.pyc' -print0 2> /dev/null | sort -z |
 				xargs -0r sha256sum
 			;;
 		*) printf '%s\n' "$word" ;;

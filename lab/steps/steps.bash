@@ -120,23 +120,24 @@ base_kernel() {
 
 # changes_of FLAVOUR: what makes its tree another than that kernel's, a line each: [--reverse] PATCH
 changes_of() {
-	local number
+	local slug
 	case $1 in
-	mutant-*) echo "kernel/mutants/${1#mutant-}.patch" ;;
+	mutant-*) echo "kernel/$base/broken/mutant/${1#mutant-}.patch" ;;
 	without-*)
-		number=${1#without-} && number=${number%%-*}
-		if [ -e "kernel/undo/$number.patch" ]; then
-			echo "kernel/undo/$number.patch"
+		slug=${1#without-} slug=${slug%-lockdep} slug=${slug%-kasan}
+		if [ -e "kernel/$base/broken/without/$slug.patch" ]; then
+			echo "kernel/$base/broken/without/$slug.patch"
 		else
-			printf '%s\n' --reverse kernel/"$base"/"$number"-*.patch
+			echo --reverse
+			base_patches | grep -E "/$slug\.patch\$" || echo "kernel/$base/*/$slug.patch"
 		fi
 		;;
 	esac
 }
 
-# mutant-NAME: the patched kernel with kernel/mutants/NAME.patch.
-# without-NNNN: without that patch of its series: with kernel/undo/NNNN.patch, or reverted.
-# without-NNNN-lockdep and -kasan: that kernel in place of the patched one.
+# mutant-NAME: the patched kernel with broken/mutant/NAME.patch of its base.
+# without-SLUG: without that patch of a topic: with broken/without/SLUG.patch, or reverted.
+# without-SLUG-lockdep and -kasan: that kernel in place of the patched one.
 step_changed_kernel() {
 	local kernel changes
 	kernel=$(base_kernel "$1")
@@ -213,7 +214,8 @@ step_kselftests() {
 }
 
 step_programs() {
-	step "programs-$version" "programs" "$(hash @CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic @lab/steps/build-programs \
+	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic \
+		@lab/steps/build-programs \
 		"$(stamp_of "source-$version")")" ninja_progress \
 		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs"
 	# The device models are made for the kernel's own layouts; a guest and the documents find all of it here.
