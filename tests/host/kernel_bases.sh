@@ -33,7 +33,7 @@ verdict() {
 
 # A checkout with patches for two versions: the same change, whose surroundings differ.
 mkdir -p checkout/kernel
-cp "$scripts"/{bases,choose,fetch,apply,try-patches} checkout/kernel/
+cp -r "$scripts"/{bases,choose,fetch,apply,series,lib,try-patches} checkout/kernel/
 
 # source_tree FOLDER VERSION [LINE]: LINE stands where a patch changes something
 source_tree() {
@@ -42,8 +42,8 @@ source_tree() {
 		"$(cut -d . -f 3 <<< "$2")" > "$1/Makefile"
 	printf 'int before;\n%s\nint after;\n' "${3:-int same;}" > "$1/mm/one.c"
 	printf 'int two;\n' > "$1/mm/two.c"
-	# Not the top: a tarball's other Makefiles must not be taken for it.
-	printf 'obj-y += one.o\n' > "$1/mm/Makefile"
+	# A tarball's other Makefiles must not be taken for that at the top.
+	printf 'VERSION = 1\nPATCHLEVEL = 0\n' > "$1/mm/Makefile"
 }
 
 # patches_of BASE LINE
@@ -53,6 +53,7 @@ patches_of() {
 	echo topic > "$folder/order"
 	printf 'first.patch\nsecond.patch\n' > "$folder/topic/series"
 	printf 'tree: none\nkind: feature\n' > "$folder/topic/topic"
+	printf 'A topic\n\nIt is made up.\n' > "$folder/topic/cover"
 	printf '%s\n' '---' '--- a/mm/two.c' '+++ b/mm/two.c' '@@ -1 +1,2 @@' ' int two;' '+int first;' > "$folder/topic/first.patch"
 	printf '%s\n' '---' '--- a/mm/one.c' '+++ b/mm/one.c' '@@ -1,3 +1,4 @@' ' int before;' " $2" '+int second;' ' int after;' \
 		> "$folder/topic/second.patch"
@@ -142,6 +143,10 @@ choose --base 7.3
 verdict "--base 7.3 says that it is gone, and what can be done" refused \
 	"Debian's archive has no linux-source-7.3 any more (it has: 7.2 6.12): give that source with --kernel-source DIR|TARBALL"
 
+archive 7.4.1 7.2.12
+choose
+verdict "a newer one without patches does not count as long as one with patches is there" chose "7.2 7.2"
+
 archive 7.10.1 7.4.1 6.12.9
 choose
 verdict "all with patches are gone: the newest is tried with the nearest lower one's" chose "7.10 7.3" \
@@ -171,7 +176,7 @@ prepare 7.2 7.2 given/linux-7.2.13
 verdict "it is taken without the archive" is_patched 7.2
 verdict "and named" test "$(cat kernel/7.2/origin kernel/7.2/version)" = linux-7.2.137.2.13
 source_tree given/linux-7.5 7.5.0
-tar -cJf given/linux-7.5.tar.xz -C given linux-7.5
+tar -cJf given/linux-7.5.tar.xz -C given linux-7.5/mm linux-7.5/Makefile
 choose given/linux-7.5.tar.xz
 verdict "a given tarball says which version it is" chose "7.5 7.3"
 prepare 7.5 7.3 given/linux-7.5.tar.xz
@@ -185,6 +190,24 @@ choose given/empty.tar
 verdict "so is a tarball" refused "empty.tar holds no Linux source tree"
 prepare 7.3 7.3 given/linux-7.5
 verdict "a source that changed under way is refused" grep -q 'given/linux-7.5 is Linux 7.5, not Linux 7.3' output
+
+# What is wrong with the command line is said before anything is made.
+cp -r "$scripts"/../run checkout/
+mkdir -p checkout/lab
+cp -r "$scripts"/../lab/steps checkout/lab/
+
+# run_says STATUS TEXT ARGUMENT...
+run_says() {
+	status=0
+	checkout/run "${@:3}" > output 2>&1 || status=$?
+	[ "$status" = "$1" ] && grep -qF -- "$2" output && [ ! -e checkout/build ]
+}
+verdict "./run --help names the versions" run_says 0 "of those that have patches: 7.3 or 7.2" --help
+verdict "./run refuses others" run_says 2 '--base is one of: 7.3 7.2; not "7.9"' bench --base 7.9
+verdict "./run wants a version" run_says 2 "--base needs a value" test --base
+verdict "./run takes no version of a given source" run_says 2 \
+	"--base is about Debian's source packages: --kernel-source says itself which version it is" \
+	shell --base 7.2 --kernel-source "$work/given/linux-7.5" -- true
 
 echo "1..$n"
 exit "$failed"
