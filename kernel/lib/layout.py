@@ -19,10 +19,15 @@ class LayoutError(Exception):
     """Its text says what is wrong with which file."""
 
 
+def words_of(line):
+    """The words of a list's line, without its comment."""
+    return re.sub(r"(^|\s)#.*", "", line).split()
+
+
 def lines_of(path):
-    """The lines of a list, without comments: the first word of each."""
-    words = (re.sub(r"(^|\s)#.*", "", line).split() for line in path.read_text(encoding="utf-8").splitlines())
-    return [word[0] for word in words if word]
+    """The lines of a list: the first word of each."""
+    found = (words_of(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [words[0] for words in found if words]
 
 
 @dataclasses.dataclass
@@ -131,8 +136,8 @@ class Base:
             file = (topic.folder / line).resolve()
             slug = file.name.removesuffix(".patch")
             if not line.endswith(".patch") or not SLUG.fullmatch(slug) or slug.endswith(RESERVED):
-                self.problem(f"{self.show(path)}: {line} is not SLUG.patch, with a slug of a-z, 0-9 and - that does not "
-                             f"end in {' or '.join(RESERVED)}")
+                self.problem(f"{self.show(path)}: {line} is not SLUG.patch, with a slug of a-z, 0-9 and - that does "
+                             f"not end in {' or '.join(RESERVED)}")
                 continue
             if slug in self.by_slug:
                 self.problem(f"{self.show(path)}: the slug {slug} is in {self.by_slug[slug].topic} already")

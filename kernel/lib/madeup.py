@@ -11,7 +11,33 @@ import tempfile
 import patchfile
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent
-MAKEFILE = "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\n"
+# What is no good in C has the word BROKEN in it here.
+MAKEFILE = """VERSION = 7
+PATCHLEVEL = 3
+SUBLEVEL = 4
+EXTRAVERSION =
+
+.PHONY: tinyconfig olddefconfig FORCE
+tinyconfig:
+	@: > $(O)/.config
+olddefconfig:
+	@:
+drivers/%.o: FORCE
+	@mkdir -p $(O)/drivers
+	@! grep -n BROKEN drivers/$*.c
+	@cp drivers/$*.c $(O)/$@
+"""
+CHECKPATCH = """#!/usr/bin/env perl
+open(my $patch, "<", $ARGV[-1]) or die;
+my @bad = grep { /^\\+.*UGLY/ } <$patch>;
+print @bad;
+exit(@bad > 0);
+"""
+KERNEL_DOC = """#!/usr/bin/env bash
+grep -n UNDOCUMENTED "${!#}" | sed "s|^\\([0-9]*\\):.*|${!#}:\\1 warning: not described|"
+exit 0
+"""
+BODY = "It was not changed.\n\nChange it.\n\nSigned-off-by: Made Up <made@example.com>"
 DATE = "Sat, 21 Nov 2026 06:28:22 +0000"
 # As the tree's own script: addresses by the files of a patch, and by what is asked for.
 MAINTAINERS = """#!/usr/bin/env perl
@@ -71,6 +97,8 @@ class MadeUp:
     def make(self):
         self.write("src/Makefile", MAKEFILE)
         self.write("src/scripts/get_maintainer.pl", MAINTAINERS).chmod(0o755)
+        self.write("src/scripts/checkpatch.pl", CHECKPATCH)
+        self.write("src/scripts/kernel-doc", KERNEL_DOC).chmod(0o755)
         for name in ("one", "two"):
             self.write(f"src/drivers/{name}.c", numbered(name))
         shutil.copytree(self.source, self.tree)
@@ -98,20 +126,19 @@ class MadeUp:
         self.write(f"kernel/7.3/{name}/cover", f"{name}: Make it better\n\nIt was worse.\n\nNow it is not.\n")
         self.write(f"kernel/7.3/{name}/series", "")
 
-    def patch(self, topic, slug, file, line, notes="", listed=True, subject=None):
+    def patch(self, topic, slug, file, line, notes="", listed=True, subject=None, add=None, body=BODY):
         """The patch that appends to one line of drivers/FILE.c, as topic/slug.patch."""
         path = self.tree / "drivers" / f"{file}.c"
         lines = (path if path.exists() else self.write(f"tree/drivers/{file}.c", numbered(file))).read_text(
             encoding="utf-8").splitlines(keepends=True)
-        lines[line - 1] = lines[line - 1].rstrip("\n") + f" {slug}\n"
+        lines[line - 1] = lines[line - 1].rstrip("\n") + f" {add or slug}\n"
         path.write_text("".join(lines), encoding="utf-8")
         git(self.tree, "add", "-A")
         diff = git(self.tree, "diff", "--cached", "--no-renames")
         stat = git(self.tree, "diff", "--cached", "--no-renames", "--stat=72", "--summary").rstrip("\n")
         self.commit()
         patch = patchfile.Patch("Made Up", "made@example.com", DATE, subject or f"{topic}: Change {slug}",
-                                "It was not changed.\n\nChange it.\n\nSigned-off-by: Made Up <made@example.com>",
-                                notes, stat, diff)
+                                body, notes, stat, diff)
         self.write(f"kernel/7.3/{topic}/{slug}.patch", patch.text())
         if listed:
             self.append(f"kernel/7.3/{topic}/series", f"{slug}.patch\n")
@@ -126,6 +153,12 @@ class MadeUp:
         self.patch("levels", "level-low", "one", 12)
         self.patch("levels", "level-middle", "one", 20)
         self.patch("levels", "level-high", "one", 28)
+        self.write("kernel/7.3/check/objects", "# all\ndrivers/one.o ONE\ndrivers/two.o TWO\ndrivers/three.o TWO\n")
+        self.write("kernel/7.3/check/config", "CONFIG_ONE=y\nCONFIG_TWO=m\n")
+        self.write("kernel/7.3/broken/shown-by", "# SLUG\tTITLE\tTESTS\tNOTE\n" + "".join(
+            f"{slug}\t{topic}: Change {slug}\t{tests}\tmade up\n" for topic, slug, tests in (
+                ("fixes", "fix-one", "smoke"), ("fixes", "fix-two", "-"), ("apart", "apart-new", "-"),
+                ("levels", "level-low", "-"), ("levels", "level-middle", "-"), ("levels", "level-high", "smoke"))))
 
     def tool(self, name, *arguments, status=0):
         """What it prints: standard output if it ends well, else standard error."""

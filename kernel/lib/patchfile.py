@@ -14,8 +14,7 @@ MAIL_START = "From " + "0" * 40 + " Mon Sep 17 00:00:00 2001"
 STAT_LINE = re.compile(r" \S.* \| +(\d+|Bin)\b| \d+ files? changed|"
                        r" (create|delete|rename|copy|mode change|rewrite) ")
 SIGNATURE = re.compile(r"\n-- \n\d[\d.]*\n*\Z")
-PREFIX = re.compile(r"\[(RFC )?PATCH[^\]]*\] *")
-TRAILER = re.compile(r"[A-Z][A-Za-z-]*: ?\S")
+PREFIX = re.compile(r"\[[^\]]*\] *")
 
 
 class PatchError(Exception):
@@ -31,6 +30,16 @@ def encoded(text):
 
 def decoded(text):
     return str(email.header.make_header(email.header.decode_header(text)))
+
+
+def folded(line):
+    """A header's line, in lines of at most 76 characters where its words allow it."""
+    lines = [""]
+    for word in line.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > 76:
+            lines.append("")
+        lines[-1] += " " + word if lines[-1] or len(lines) > 1 else word
+    return "\n".join(lines)
 
 
 def address(name, mail):
@@ -54,7 +63,7 @@ class Patch:
     def text(self):
         """The file."""
         parts = [MAIL_START, f"From: {address(self.author, self.mail)}", f"Date: {self.date}",
-                 f"Subject: [PATCH] {encoded(self.subject)}"]
+                 folded(f"Subject: [PATCH] {encoded(self.subject)}")]
         if not self.text_is_ascii():
             parts += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=UTF-8",
                       "Content-Transfer-Encoding: 8bit"]
@@ -108,10 +117,24 @@ def split_message(message):
     return subject, body.strip("\n"), notes.strip("\n")
 
 
-def parse(text, name):
+def header_of(text):
+    """The fields above the first empty line, and what is below it."""
     head, _, rest = text.partition("\n\n")
     head = re.sub(r"\n[ \t]+", " ", head)
-    fields = {key.lower(): value for key, value in re.findall(r"^([A-Za-z-]+): +(.*)$", head, re.MULTILINE)}
+    return {key.lower(): value for key, value in re.findall(r"^([A-Za-z-]+): +(.*)$", head, re.MULTILINE)}, rest
+
+
+def subject_in(fields):
+    return PREFIX.sub("", decoded(fields.get("subject", "")), count=1)
+
+
+def subject_of(path):
+    """The subject alone, of a file that may lack the rest of a mail."""
+    return subject_in(header_of(pathlib.Path(path).read_text(encoding="utf-8"))[0])
+
+
+def parse(text, name):
+    fields, rest = header_of(text)
     for key in ("from", "date", "subject"):
         if not fields.get(key):
             raise PatchError(f"{name}: its header has no {key.capitalize()}: line")
@@ -123,7 +146,7 @@ def parse(text, name):
     diff = SIGNATURE.sub("\n", diff).rstrip("\n") + "\n"
     body, _, between = ("\n" + above).partition("\n---\n")
     notes, stat = split_notes(between)
-    return Patch(decoded(author), mail, fields["date"], PREFIX.sub("", decoded(fields["subject"]), count=1),
+    return Patch(decoded(author), mail, fields["date"], subject_in(fields),
                  body.strip("\n"), notes, stat, diff)
 
 
