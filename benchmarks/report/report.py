@@ -95,6 +95,14 @@ def write_page(data, stock, folder, all_of_them, notes):
     return path
 
 
+def kernel_note(environment):
+    """What was measured, in one line; on metal only the kernel's own name is known."""
+    if not environment.get("source"):
+        return []
+    return [f"Kernel: Linux {environment.get('kernel', 'unknown')} from {environment['source']}, "
+            f"with the patches of {environment.get('base', 'unknown')}."]
+
+
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bench", nargs="+", metavar="BENCH_JSON",
@@ -117,7 +125,8 @@ def run(arguments, out):
     beside = [benchfile.load(path) for path in arguments.beside]
     all_of_them = all_tables(data, stock, beside)
     notes = [LAB_NOTE] if data["environment"]["lab"] else []
-    if notes and any(map(traffic.is_traffic, data["figures"])):
+    notes += kernel_note(data["environment"])
+    if data["environment"]["lab"] and any(map(traffic.is_traffic, data["figures"])):
         notes.append(TRAFFIC_NOTE)
     if any(figure["samples"] < 1000 for figure in data["figures"]):
         notes.append(QUANTILE_NOTE)

@@ -292,6 +292,16 @@ class Run(unittest.TestCase):
             self.assertNotIn("microseconds do not",
                              self.run_report(folder, data, more=["--tables-only"]))
 
+    def test_kernel_is_named(self):
+        data = sample_file()
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertNotIn("with the patches", self.run_report(folder, data))
+            data["environment"].update(source="linux-7.4.tar.xz", base="7.3", kernel="7.4.1-lab")
+            said = "Kernel: Linux 7.4.1-lab from linux-7.4.tar.xz, with the patches of 7.3."
+            self.assertIn(said, self.run_report(folder, data))
+            with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
+                self.assertIn(said, file.read())
+
     def test_text_in_the_page_is_escaped(self):
         data = sample_file()
         data["environment"]["nic"] = "<script>"

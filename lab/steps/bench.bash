@@ -13,7 +13,7 @@ measure() {
 	[ -z "${3:-}" ] || options=(--nic "$3" --env BESIDE=1)
 	mkdir -p "$build/report/$2"
 	rm -f "$build/report/$2/bench.json"
-	guest_step "$log" "$title" --kernel "$1" --iommu pt --env QUICK="$quick" --env SERIES="$applied" \
+	guest_step "$log" "$title" --linux "$version" --kernel "$1" --iommu pt --env QUICK="$quick" --env SERIES="$applied" --env ORIGIN="$origin" --env BASE="$base" \
 		"${options[@]}" --env RESULTS="/results/$2" -- /project/benchmarks/run-in-guest
 	[ "$guest_status" = 0 ] || fail "$title" "$build/log/$log.log" "failed with status $guest_status"
 	[ -s "$build/report/$2/bench.json" ] ||

@@ -3,6 +3,8 @@
 # Steps: one line each with progress and time, a log, a stamp of their inputs; and the processes they start.
 
 jobs_running=()
+# What a run that fails says last, if it knows more than the step does.
+fail_hint=
 terminal=0
 [ ! -t 2 ] || terminal=1
 
@@ -118,6 +120,7 @@ fail() {
 		echo "The last lines of ${2#"$project/"}:"
 		tail -n 25 -- "$2" | sed 's/^/    /'
 		echo "run: the step \"$1\" failed; the whole log is $2"
+		[ -z "$fail_hint" ] || echo "run: $fail_hint"
 	} >&2
 	[ "$command" != shell ] || exit 125
 	exit 1

@@ -4,8 +4,8 @@
 
 junit.py missing FILE NAME...    prints the names that have no test suite in FILE
 junit.py died FILE NAME LOG      writes FILE: NAME failed, with the end of LOG for a reason
-junit.py merge FOLDER FILE       makes FILE of all files in FOLDER; prints failures, skips and the sum;
-                                 the exit status is 1 if there is a failure, or no test at all
+junit.py merge FOLDER FILE NAME  makes FILE of all files in FOLDER, and calls it NAME; prints failures, skips and
+                                 the sum; the exit status is 1 if there is a failure, or no test at all
 """
 import os
 import sys
@@ -25,8 +25,8 @@ def printable(text):
     return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
 
 
-def write(path, suites):
-    root = ET.Element("testsuites")
+def write(path, suites, **attributes):
+    root = ET.Element("testsuites", attributes)
     for suite in suites:
         cases = suite.findall("testcase")
         suite.set("tests", str(len(cases)))
@@ -58,10 +58,10 @@ def reason(element):
     return element.get("message") or " ".join((element.text or "").split()) or "no reason given"
 
 
-def merge(folder, path):
+def merge(folder, path, name):
     suites = [suite for file in sorted(os.listdir(folder)) if file.endswith(".xml")
               for suite in suites_of(os.path.join(folder, file))]
-    write(path, suites)
+    write(path, suites, name=name)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for suite in suites:
         for case in suite.findall("testcase"):

@@ -3,7 +3,7 @@
 # The command line. What is wrong is said before anything is changed.
 
 usage() {
-	cat <<'END'
+	sed "s/@BASES@/$(kernel/bases | paste -sd ' ' | sed 's/ / or /g')/" <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
        ./run test [--debug] [--rounds N] [OPTION]... [NAME[@FLAVOUR]]...
        ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
@@ -32,7 +32,10 @@ shell:
   -- COMMAND          in the guest; its standard input is empty
 all:
   --mirror URL        the Debian repository (default: the machine's own apt sources)
-  --kernel-source X   a kernel source tree or tarball (default: Debian's linux-source package)
+  --base BASE         the kernel version, of those that have patches: @BASES@ (default: the newest
+                      whose linux-source package Debian's archive has)
+  --kernel-source X   a kernel source tree or tarball (default: Debian's linux-source package); for a version
+                      without patches of its own, those of the nearest are tried
   --jobs N            parallel jobs of builds (default: the number of CPUs)
   --help              this text
 
@@ -56,7 +59,7 @@ one_of() {
 }
 
 parse_options() {
-	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source=''
+	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source='' wanted_base=''
 	jobs=$(nproc) list=0 debug=0 rounds='' names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
@@ -68,7 +71,7 @@ parse_options() {
 	while [ $# -gt 0 ]; do
 		case $command:$1 in
 		*:--help | *:-h) usage && exit 0 ;;
-		*:--mirror | *:--kernel-source | *:--jobs | test:--rounds | shell:--nic | shell:--second-nic | shell:--hosts | shell:--kernel | shell:--iommu)
+		*:--mirror | *:--base | *:--kernel-source | *:--jobs | test:--rounds | shell:--nic | shell:--second-nic | shell:--hosts | shell:--kernel | shell:--iommu)
 			[ $# -gt 1 ] || wrong "$1 needs a value"
 			parse_value "$1" "$2"
 			shift
@@ -82,7 +85,7 @@ parse_options() {
 			shift
 			[ $# -gt 0 ] || wrong "-- is followed by no command"
 			guest_command=("$@")
-			return
+			break
 			;;
 		*:-*) wrong "\"./run $command\" has no option \"$1\"" ;;
 		test:*) names+=("$1") ;;
@@ -90,6 +93,13 @@ parse_options() {
 		esac
 		shift
 	done
+	check_options
+}
+
+# What does not go together.
+check_options() {
+	[ -z "$wanted_base" ] || [ -z "$kernel_source" ] ||
+		wrong "--base is about Debian's source packages: --kernel-source says itself which version it is"
 }
 
 parse_value() {
@@ -102,6 +112,11 @@ parse_value() {
 		[ -r "$2" ] || wrong "--kernel-source: cannot read \"$2\""
 		[ -f "$2" ] || [ -f "$2/Makefile" ] || wrong "--kernel-source: \"$2\" is no kernel source tree"
 		kernel_source=$(readlink -f "$2")
+		;;
+	--base)
+		# shellcheck disable=SC2046
+		one_of --base "$2" $(kernel/bases)
+		wanted_base=$2
 		;;
 	--jobs)
 		[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--jobs takes a positive number, not \"$2\""

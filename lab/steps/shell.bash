@@ -9,11 +9,11 @@ check_shell() {
 }
 
 run_shell() {
-	local arguments=(--name shell --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"}) applied status=0
+	local arguments=(--name shell --linux "$version" --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"}) applied status=0
 	prepare "$flavour"
 	applied=$series
 	[ "$flavour" != stock ] || applied=none
-	arguments+=(--env SERIES="$applied")
+	arguments+=(--env SERIES="$applied" --env ORIGIN="$origin" --env BASE="$base")
 	[ "$hosts" = 1 ] || arguments+=(--hosts "$hosts")
 	[ -z "$nvme" ] || arguments+=(--nvme)
 	if [ ${#guest_command[@]} -gt 0 ]; then

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# shellcheck shell=bash disable=SC2154  # project, build and options come from run and options.bash
+# shellcheck shell=bash disable=SC2154,SC2034  # project, build and options come from run and options.bash, and some goes there
 # The steps that prepare a run, each with what it depends on.
 
 enter=("$project/lab/rootfs/enter")
@@ -30,18 +30,37 @@ source_identity() {
 	fi
 }
 
-step_source() {
-	local order bases=() arguments=(build/kernel) binds=()
-	for order in kernel/*/order; do
-		[ ! -e "$order" ] || bases+=("$(basename "$(dirname "$order")")")
-	done
+# step_version: sets version, that of the kernel's source, base, that whose patches go on it, and kernels, the folder of
+# what is made of both.
+step_version() {
+	local name=version${wanted_base:+-$wanted_base} out arguments=() binds=()
 	if [ -n "$kernel_source" ]; then
+		name="version-given"
 		binds=(--bind "$kernel_source:/mnt/$(basename "$kernel_source")")
-		arguments+=("/mnt/$(basename "$kernel_source")")
+		arguments=("/mnt/$(basename "$kernel_source")")
+	elif [ -n "$wanted_base" ]; then
+		arguments=(--base "$wanted_base")
 	fi
-	step source "kernel source" "$(hash @kernel/fetch "${bases[*]}" "$(source_identity)")" last_line \
-		"${enter[@]}" "${binds[@]}" -- kernel/fetch "${arguments[@]}"
-	base=$(< "$build/kernel/base")
+	out=build/kernel/$name
+	mkdir -p build/kernel
+	# Without the source, what the archive had once does not count.
+	{ read -r version base < "$out" && [ -e "build/kernel/$version/src" ]; } 2> /dev/null || rm -f "$build/stamps/$name"
+	step "$name" "kernel version" "$(hash @kernel/choose @kernel/fetch "$(kernel/bases)" "$(source_identity)")" last_line \
+		"${enter[@]}" "${binds[@]}" -- kernel/choose "$out" "${arguments[@]}"
+	read -r version base < "$out"
+	kernels=build/kernel/$version
+	fetch=("${binds[@]}" -- kernel/fetch "$kernels" "$version")
+	[ -z "$kernel_source" ] || fetch+=("${arguments[@]}")
+}
+
+step_source() {
+	[ -e "$kernels/src" ] || rm -f "$build/stamps/source-$version"
+	step "source-$version" "kernel source" "$(hash @kernel/fetch "$(source_identity)")" last_line "${enter[@]}" "${fetch[@]}"
+	# What a guest, or a program by hand, takes: that of the last run.
+	ln -sfn "$version" build/kernel/current
+	origin=$(< "$kernels/origin")
+	kernel_is="Linux $(< "$kernels/version") with the patches of $base, from $origin"
+	[ "$command" = shell ] || line "kernel base" "$kernel_is"
 }
 
 # The first word of each line of a list, without comments.
@@ -60,13 +79,15 @@ base_patches() {
 }
 
 step_patches() {
-	local patches content
+	local apply=kernel/apply patches content
+	[ "$version" = "$base" ] || apply=kernel/try-patches
 	mapfile -t patches < <(base_patches)
 	content=$(hash "${patches[@]/#/@}")
-	step patches "kernel patches" "$(hash @kernel/apply "$content" "$(stamp_of source)")" last_line \
-		"${enter[@]}" -- kernel/apply "kernel/$base" build/kernel/src build/kernel/patched-src
-	# shellcheck disable=SC2034  # for the commands
+	step "patches-$version" "kernel patches" "$(hash "@$apply" @kernel/apply "$content" "$(stamp_of "source-$version")")" \
+		last_line "${enter[@]}" -- "$apply" "kernel/$base" "$kernels/src" "$kernels/patched-src"
 	series=$base-${content:0:8}
+	[ "$version" = "$base" ] || fail_hint="Linux $(< "$kernels/version") has no patches of its own; those of $base, which were \
+tried, may not be enough for it: make kernel/$version (kernel/README.md says how), or give another source with --kernel-source"
 }
 
 kernel_progress() {
@@ -83,8 +104,8 @@ irdma_alone() {
 
 # step_same_kernel FLAVOUR BASE: what makes it another is in irdma
 step_same_kernel() {
-	step "kernel-$1" "kernel ($1)" "$(hash "$(stamp_of "kernel-$2")")" last_line \
-		install -D -m 644 "build/kernel/$2/arch/x86/boot/bzImage" "build/kernel/$1/arch/x86/boot/bzImage"
+	step "kernel-$version-$1" "kernel ($1)" "$(hash "$(stamp_of "kernel-$version-$2")")" last_line \
+		install -D -m 644 "$kernels/$2/arch/x86/boot/bzImage" "$kernels/$1/arch/x86/boot/bzImage"
 }
 
 # base_kernel FLAVOUR: the kernel that a mutant, or one without a patch, differs from
@@ -124,51 +145,51 @@ step_changed_kernel() {
 	[ -e "${changes[-1]}" ] || wrong "$1: there is no ${changes[-1]}"
 	step_kernel "$kernel"
 	! irdma_alone "${changes[-1]}" || { step_same_kernel "$1" "$kernel" && return; }
-	step "kernel-$1" "kernel ($1)" "$(hash @kernel/mutate "@${changes[-1]}" "$(stamp_of "kernel-$kernel")")" \
+	step "kernel-$version-$1" "kernel ($1)" "$(hash @kernel/mutate "@${changes[-1]}" "$(stamp_of "kernel-$version-$kernel")")" \
 		kernel_progress "${enter[@]}" -- kernel/mutate "${changes[@]}" \
-		build/kernel/patched-src "build/kernel/$kernel" "build/kernel/$1" "$jobs"
+		"$kernels/patched-src" "$kernels/$kernel" "$kernels/$1" "$jobs"
 }
 
 declare -A kernel_made
 
 # step_kernel FLAVOUR
 step_kernel() {
-	local tree=build/kernel/patched-src after=patches fragments=()
+	local tree=$kernels/patched-src after=patches-$version fragments=()
 	[ -z "${kernel_made[$1]:-}" ] || return 0
 	kernel_made[$1]=1
 	[[ $1 != mutant-* && $1 != without-* ]] || { step_changed_kernel "$1" && return; }
 	if [ "$1" = stock ]; then
-		tree=build/kernel/src after=source
+		tree=$kernels/src after=source-$version
 	elif [ -e "kernel/$base/config" ]; then
 		fragments=("kernel/$base/config")
 	fi
-	step "kernel-$1" "kernel ($1)" "$(hash @kernel/build @kernel/config/base.config \
+	step "kernel-$version-$1" "kernel ($1)" "$(hash @kernel/build @kernel/config/base.config \
 		"@kernel/config/$1.config" "${fragments[@]/#/@}" "$(stamp_of "$after")")" kernel_progress \
-		"${enter[@]}" -- kernel/build "$1" "$tree" "build/kernel/$1" "$jobs" "${fragments[@]}"
+		"${enter[@]}" -- kernel/build "$1" "$tree" "$kernels/$1" "$jobs" "${fragments[@]}"
 }
 
 # step_irdma FLAVOUR: the driver that Kconfig offers only with ice, and what stands in for that
 step_irdma() {
-	local tree=build/kernel/patched-src kernel changes
+	local tree=$kernels/patched-src kernel changes
 	kernel=$(base_kernel "$1")
-	[ "$1" != stock ] || tree=build/kernel/src
+	[ "$1" != stock ] || tree=$kernels/src
 	mapfile -t changes < <(changes_of "$1")
 	[ ${#changes[@]} -eq 0 ] || irdma_alone "${changes[-1]}" || changes=()
-	step "irdma-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "${changes[@]/#kernel/@kernel}" \
-		"$(stamp_of "kernel-$kernel")")" last_line "${enter[@]}" -- lab/nic/irdma/ice-stand-in/build \
-		"$tree" "build/kernel/$kernel" "build/irdma/$1" "$jobs" "${changes[@]}"
+	step "irdma-$version-$1" "irdma ($1)" "$(hash @lab/nic/irdma/ice-stand-in "${changes[@]/#kernel/@kernel}" \
+		"$(stamp_of "kernel-$version-$kernel")")" last_line "${enter[@]}" -- lab/nic/irdma/ice-stand-in/build \
+		"$tree" "$kernels/$kernel" "$kernels/irdma/$1" "$jobs" "${changes[@]}"
 }
 
 # step_test_modules FLAVOUR...: kernel modules of the tests, once for those that are made of the same kernel
 step_test_modules() {
 	local one flavour tree
 	for flavour in $(for one in "$@"; do base_kernel "$one"; done | sort -u); do
-		tree=build/kernel/patched-src
-		[ "$flavour" != stock ] || tree=build/kernel/src
-		step "test-modules-$flavour" "test modules ($flavour)" \
+		tree=$kernels/patched-src
+		[ "$flavour" != stock ] || tree=$kernels/src
+		step "test-modules-$version-$flavour" "test modules ($flavour)" \
 			"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
-				"$(stamp_of "kernel-$flavour")")" last_line "${enter[@]}" -- tests/kernel/build-modules \
-			"$tree" "build/kernel/$flavour" "build/test-modules/$flavour" "$jobs"
+				"$(stamp_of "kernel-$version-$flavour")")" last_line "${enter[@]}" -- tests/kernel/build-modules \
+			"$tree" "$kernels/$flavour" "$kernels/test-modules/$flavour" "$jobs"
 	done
 }
 
@@ -188,14 +209,18 @@ step_perftest() {
 }
 
 step_kselftests() {
-	step kselftests "kernel selftests" "$(hash @tests/kernel/build-kselftests "$(stamp_of patches)")" last_line \
-		"${enter[@]}" -- tests/kernel/build-kselftests build/kernel/patched-src build/kselftests "$jobs"
+	step "kselftests-$version" "kernel selftests" "$(hash @tests/kernel/build-kselftests "$(stamp_of "patches-$version")")" last_line \
+		"${enter[@]}" -- tests/kernel/build-kselftests "$kernels/patched-src" "$kernels/kselftests" "$jobs"
 }
 
 step_programs() {
-	step programs "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic @lab/steps/build-programs \
-		"$(stamp_of source)")" ninja_progress \
-		"${enter[@]}" -- lab/steps/build-programs build/programs build/kernel/src "$jobs"
+	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic \
+		@lab/steps/build-programs \
+		"$(stamp_of "source-$version")")" ninja_progress \
+		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs"
+	# The device models are made for the kernel's own layouts; a guest and the documents find all of it here.
+	[ -L build/programs ] || rm -rf build/programs
+	ln -sfn "kernel/$version/programs" build/programs
 }
 
 # prepare FLAVOUR...: all that a guest with these kernels needs
@@ -203,6 +228,7 @@ prepare() {
 	local one
 	step_host
 	step_root
+	step_version
 	step_source
 	step_patches
 	for one in "$@"; do

@@ -70,8 +70,8 @@ run_group() {
 		else
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
-			guest_step "$one" "$title" --kernel "$kernel" --iommu "$iommu" --nic "$nic" "${second[@]}" --nvme \
-				--timeout "$limit" --env SERIES="$series" --env JUNIT="/results/junit/$one.xml" ${rounds:+--env "ROUNDS=$rounds"} \
+			guest_step "$one" "$title" --linux "$version" --kernel "$kernel" --iommu "$iommu" --nic "$nic" "${second[@]}" --nvme \
+				--timeout "$limit" --env SERIES="$series" --env ORIGIN="$origin" --env BASE="$base" --env JUNIT="/results/junit/$one.xml" ${rounds:+--env "ROUNDS=$rounds"} \
 				-- /project/tests/run-in-guest "$@"
 		fi
 		# A guest that failed is a failure of its own, even when its tests had all passed.
@@ -133,6 +133,6 @@ run_test() {
 	done 3<<< "$groups"
 	line all "done in $(duration "$SECONDS")"
 	level_page
-	junit merge build/report/junit build/report/test.xml || status=1
+	junit merge build/report/junit build/report/test.xml "$kernel_is" || status=1
 	exit "$status"
 }
