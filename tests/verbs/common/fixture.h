@@ -20,6 +20,7 @@
 #include "error.h"
 #include "lab_control.h"
 #include "options.h"
+#include "rounds.h"
 #include "verbs_peer.h"
 #include "vfio_exporter.h"
 
@@ -57,7 +58,10 @@ void test_parse(int argc, char **argv, const char *doc);
  * names none.
  */
 void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUnitTest *tests, size_t count);
-/* The same with a program that has options of its own, and options_argp as its only child. */
+/*
+ * The same with a program that has options of its own, and options_argp as its only child. It and the one above take
+ * the options of test_rounds, too.
+ */
 void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */
 void test_require(enum test_needs needs);

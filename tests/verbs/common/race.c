@@ -315,7 +315,7 @@ void race_dereg(struct ibv_mr *mr)
 void race_report(const struct race *race, const char *met)
 {
 	print_message("# %u rounds; %s; the longest revoke took %" PRId64 " us\n",
-		      test_options.iterations, met, (int64_t)(race->longest / NS_PER_US));
+		      test_rounds.done, met, (int64_t)(race->longest / NS_PER_US));
 }
 
 /* ---- the NIC itself goes ---- */
