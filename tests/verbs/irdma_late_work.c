@@ -26,7 +26,7 @@ static void prepare(struct race *race, struct departure *departure, unsigned int
 }
 
 /* For the work to be queued, on a busy machine. */
-#define SOON_MS 2000
+#define SOON_MS patience(2000)
 
 /*
  * The driver makes up the completions of what a QP in error state still had (irdma_flush_worker), once

@@ -12,7 +12,7 @@
 
 #define QKEY 0x11111111
 #define MULTICAST_QPN 0xffffff
-#define LISTEN_TIMEOUT_NS (20 * NS_PER_S)
+#define LISTEN_TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 enum { MEMBERS = 4, HEADER = 40, LENGTH = 64, ROOM = 256 };
 

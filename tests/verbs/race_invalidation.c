@@ -13,7 +13,7 @@
 #include "race.h"
 
 #define DELAY_US 20000
-#define EVENT_TIMEOUT_MS 60000
+#define EVENT_TIMEOUT_MS patience(60000)
 
 /* Somebody else on the same NIC, with memory of their own. */
 struct bystander {

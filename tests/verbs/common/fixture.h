@@ -20,12 +20,13 @@
 #include "error.h"
 #include "lab_control.h"
 #include "options.h"
+#include "patience.h"
 #include "rounds.h"
 #include "verbs_peer.h"
 #include "vfio_exporter.h"
 
 /* No operation here takes long; what takes this long hangs. */
-#define TEST_TIMEOUT_NS (20 * NS_PER_S)
+#define TEST_TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 /* As parsed from the command line. */
 extern struct options test_options;
