@@ -9,7 +9,8 @@ set -euo pipefail
 
 project=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 cd "$project"
-unset ROUNDS FULL BUDGET SLOWNESS MANIFEST LAB_KERNEL
+# The file of the run that this is a part of is not to be written, for one.
+unset ROUNDS FULL BUDGET SLOWNESS MANIFEST LAB_KERNEL JUNIT PROGRAMS
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 n=0 failed=0
