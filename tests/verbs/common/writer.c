@@ -291,9 +291,11 @@ static bool has_been_refused(const struct writer *writer, uint64_t goal)
 	return atomic_load(&writer->refused) >= goal;
 }
 
-static bool is_not_refused(const struct writer *writer)
+/* A refusal is waited for in vain. */
+static bool is_never_refused(const struct writer *writer, condition condition, uint64_t goal)
 {
-	return atomic_load(&writer->late) >= NEVER_REFUSED;
+	return condition == has_been_refused && !condition(writer, goal) &&
+		atomic_load(&writer->late) >= NEVER_REFUSED;
 }
 
 static int wait_for(struct writer *writer, condition condition, uint64_t goal, const char *what,
@@ -305,7 +307,8 @@ static int wait_for(struct writer *writer, condition condition, uint64_t goal, c
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += TIMEOUT_NS / NS_PER_S;
 	pthread_mutex_lock(&writer->meeting->lock);
-	while (!condition(writer, goal) && !atomic_load(&writer->broken) && !is_not_refused(writer) && !ret)
+	while (!condition(writer, goal) && !atomic_load(&writer->broken) &&
+	       !is_never_refused(writer, condition, goal) && !ret)
 		ret = pthread_cond_timedwait(&writer->meeting->changed, &writer->meeting->lock,
 					     &deadline);
 	pthread_mutex_unlock(&writer->meeting->lock);
@@ -314,7 +317,7 @@ static int wait_for(struct writer *writer, condition condition, uint64_t goal, c
 		return -EIO;
 	}
 	/* It is seen without waiting for the end of the time. */
-	if (!condition(writer, goal) && is_not_refused(writer))
+	if (is_never_refused(writer, condition, goal))
 		return error_set(err, EIO, "writer %u: %llu writes that began after the revoke succeeded",
 				 writer->id, atomic_load(&writer->late));
 	if (ret)
