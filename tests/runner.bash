@@ -16,11 +16,11 @@ runner_read_manifest() {
 		# shellcheck disable=SC2034
 		WHERE[$name]=$where IOMMU[$name]=$iommu KERNEL[$name]=$kernel
 		SECONDS_OF[$name]=$seconds COMMAND[$name]=$command DESCRIPTION[$name]=$description
-	done < "$TESTS/manifest"
+	done < "${MANIFEST:-$TESTS/manifest}"
 	[[ -z ${ROUNDS:-} ]] || runner_set_rounds "$ROUNDS"
 }
 
-# Tests that go round --iters times go round so often instead, and may take longer in proportion.
+# Tests that go round --iters times go round so often instead, whatever that takes, and may take longer in proportion.
 runner_set_rounds() {
 	local name
 
@@ -28,7 +28,51 @@ runner_set_rounds() {
 		[[ ${COMMAND[$name]} =~ --iters=([0-9]+) ]] || continue
 		COMMAND[$name]=${COMMAND[$name]/${BASH_REMATCH[0]}/--iters=$1}
 		SECONDS_OF[$name]=$((SECONDS_OF[$name] * (($1 + BASH_REMATCH[1] - 1) / BASH_REMATCH[1])))
+		runner_set_budget "$name" ''
 	done
+}
+
+# runner_set_budget NAME SECONDS: what the manifest says as --budget=CASESxSECONDS becomes --budget=SECONDS, of each case, or
+# nothing.
+runner_set_budget() {
+	local words word kept=()
+
+	read -ra words <<< "${COMMAND[$1]}"
+	for word in "${words[@]}"; do
+		if [[ $word != --budget=* ]]; then
+			kept+=("$word")
+		elif [[ -n $2 ]]; then
+			kept+=("--budget=$2")
+		fi
+	done
+	COMMAND[$1]=${kept[*]}
+}
+
+# runner_budget NAME PERCENT: that share of the budget of each case, on a kernel that checks itself of more. Sets budget.
+runner_budget() {
+	local hundredths
+
+	budget=
+	[[ ${COMMAND[$1]} =~ \ --budget=([0-9]+)x([0-9]+) ]] || return 0
+	hundredths=$((BASH_REMATCH[2] * $2 * $(runner_slowness "${KERNEL[$1]}")))
+	# 0 would be no budget at all.
+	printf -v budget '%d.%02d' $((hundredths / 100)) $((hundredths > 0 ? hundredths % 100 : 1))
+}
+
+# The seconds that all cases of all these tests have together.
+runner_budgets() {
+	local name sum=0
+
+	for name in "$@"; do
+		[[ ${COMMAND[$name]} =~ \ --budget=([0-9]+)x([0-9]+) ]] || continue
+		sum=$((sum + BASH_REMATCH[1] * BASH_REMATCH[2]))
+	done
+	echo "$sum"
+}
+
+# patience SECONDS: for what may take so long, on a machine that may be slow (SLOWNESS, of lab/guest/slowness).
+patience() {
+	echo $(($1 * ${SLOWNESS:-1}))
 }
 
 # How many times longer a test may take on a kernel that checks itself.
@@ -95,8 +139,10 @@ runner_needs_devices() {
 # Prints TAP. $1: name, the rest: more arguments for the command.
 runner_command() {
 	local -a words
-	local program
+	local program budget=
 
+	[[ -n ${FULL:-} ]] || runner_budget "$1" "${BUDGET:-100}"
+	runner_set_budget "$1" "$budget"
 	read -ra words <<< "${COMMAND[$1]}"
 	shift
 	if [[ -f $TESTS/${words[0]} && -x $TESTS/${words[0]} ]]; then
@@ -126,7 +172,7 @@ runner_run() {
 	[[ -n $device ]] && arguments+=(--ib-dev "$device")
 	BUILD=$(runner_programs)
 	export BUILD TESTS
-	export -f runner_lack runner_needs_devices
+	export -f runner_lack runner_needs_devices patience
 	export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONUNBUFFERED=1
 	RUNNER_SCRATCH=$(mktemp -d)
 	trap 'rm -rf "$RUNNER_SCRATCH"' EXIT
@@ -135,7 +181,7 @@ runner_run() {
 		started=$EPOCHREALTIME
 		status=0
 		runner_limited "$name" "${arguments[@]}" 2>&1 | tee "$RUNNER_SCRATCH/output" || status=$?
-		awk -v name="$name" -v status="$status" -v limit="${SECONDS_OF[$name]}" \
+		awk -v name="$name" -v status="$status" -v limit="$(patience "${SECONDS_OF[$name]}")" \
 			-v started="${started/,/.}" -v ended="${EPOCHREALTIME/,/.}" -f "$TESTS/tap_to_junit.awk" \
 			"$RUNNER_SCRATCH/output" > "$RUNNER_SCRATCH/$name.xml" || failed=1
 		runner_write_junit "$@"
@@ -146,7 +192,7 @@ runner_run() {
 # In a process of its own, so that timeout can end it with all that it started.
 runner_limited() {
 	# shellcheck disable=SC2016  # for the inner shell to expand
-	timeout --kill-after=10 "${SECONDS_OF[$1]}" bash -c '
+	timeout --kill-after="$(patience 10)" "$(patience "${SECONDS_OF[$1]}")" bash -c '
 		. "$TESTS/runner.bash"; runner_read_manifest; runner_check_names "$1"; runner_command "$@"' "$0" "$@"
 }
 

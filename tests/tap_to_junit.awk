@@ -3,6 +3,7 @@
 # Variables: name, status (of the program), limit (seconds), started, ended (seconds).
 # The reason of a failure stands before its "not ok"; cmocka adds what it knows after it, to "error: Failure!".
 # Others explain a failure after it only.
+# "# rounds: 12 of 200 ..." before a result goes into the case's <system-out>.
 
 function escape(text)
 {
@@ -21,7 +22,8 @@ function add(result, title, reason)
 	label[cases] = title
 	why[cases] = reason
 	before[cases] = pending
-	pending = ""
+	rounds[cases] = said_rounds
+	pending = said_rounds = ""
 	explaining = result == "failure"
 }
 
@@ -85,6 +87,12 @@ function summary(text,	lines, n)
 	next
 }
 
+# Also of a test of a test, which prints what the other said behind another "# ".
+/^(# )+rounds: [0-9]+ of [0-9]+/ {
+	said_rounds = $0
+	sub(/^(# )+/, "", said_rounds)
+}
+
 explaining && /^#.*error: Failure!/ {
 	after[cases] = pending $0 "\n"
 	pending = ""
@@ -124,17 +132,19 @@ END {
 		escape(name), cases, failures, errors, skips, ended - started
 	for (i = 1; i <= cases; i++) {
 		printf "  <testcase classname=\"%s\" name=\"%s\"", escape(name), escape(label[i])
-		if (kind[i] == "ok") {
+		said = rounds[i] == "" ? "" : "<system-out>" escape(rounds[i]) "</system-out>"
+		if (kind[i] == "ok" && said == "") {
 			print "/>"
 			continue
 		}
+		printf ">"
 		text = before[i] after[i]
 		if (kind[i] == "skipped")
-			printf "><skipped message=\"%s\"/>", escape(why[i])
-		else
-			printf "><%s message=\"%s\">%s</%s>", kind[i],
+			printf "<skipped message=\"%s\"/>", escape(why[i])
+		else if (kind[i] != "ok")
+			printf "<%s message=\"%s\">%s</%s>", kind[i],
 				escape(why[i] != "" ? why[i] : summary(text)), escape(text), kind[i]
-		print "</testcase>"
+		print said "</testcase>"
 	}
 	print "</testsuite>"
 	exit failures + errors > 0

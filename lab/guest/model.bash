@@ -15,7 +15,7 @@ start_model() {
 	[ -x "$program" ] || { echo "boot: there is no device model $program" >&2 && exit 125; }
 	"${bound[@]}" "${in_root[@]}" "$program" "$@" > "$output" 2>&1 < /dev/null &
 	model_pid=$!
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < 500 * ${SLOWNESS:-1}; i++)); do
 		missing=
 		for one in $sockets; do [ -S "$one" ] || missing=1; done
 		[ -n "$missing" ] || return 0

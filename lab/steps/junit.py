@@ -4,14 +4,18 @@
 
 junit.py missing FILE NAME...    prints the names that have no test suite in FILE
 junit.py died FILE NAME LOG      writes FILE: NAME failed, with the end of LOG for a reason
-junit.py merge FOLDER FILE NAME  makes FILE of all files in FOLDER, and calls it NAME; prints failures, skips and
-                                 the sum; the exit status is 1 if there is a failure, or no test at all
+junit.py merge FOLDER FILE NAME LIST
+                                 makes FILE of all files in FOLDER, and calls it NAME; prints the slowest tests,
+                                 failures, skips, how many tests made fewer rounds than are wanted (LIST has them, a
+                                 case a line), and the sum; the exit status is 1 if there is a failure, or no test
 """
 import os
+import re
 import sys
 import xml.etree.ElementTree as ET
 
 LOG_LINES = 60
+SLOWEST = 10
 
 
 def suites_of(path):
@@ -58,10 +62,34 @@ def reason(element):
     return element.get("message") or " ".join((element.text or "").split()) or "no reason given"
 
 
-def merge(folder, path, name):
+def seconds_of(suite):
+    return float(suite.get("time", 0))
+
+
+def print_slowest(suites):
+    for suite in sorted(suites, key=seconds_of, reverse=True)[:SLOWEST]:
+        print(f"SLOWEST  {seconds_of(suite):7.1f} s  {suite.get('name')}")
+
+
+def write_short_rounds(suites, path):
+    """Into path, a line each: the cases that made fewer rounds than are wanted. Returns the names of their tests."""
+    names = set()
+    with open(path, "w", encoding="utf-8") as file:
+        for suite in suites:
+            for case in suite.findall("testcase"):
+                said = case.findtext("system-out", "")
+                rounds = re.match(r"rounds: (\d+) of (\d+)", said)
+                if rounds and int(rounds[1]) < int(rounds[2]):
+                    names.add(suite.get("name"))
+                    file.write(f"{suite.get('name')}: {case.get('name')}: {said.removeprefix('rounds: ')}\n")
+    return names
+
+
+def merge(folder, path, name, short_list):
     suites = [suite for file in sorted(os.listdir(folder)) if file.endswith(".xml")
               for suite in suites_of(os.path.join(folder, file))]
     write(path, suites, name=name)
+    print_slowest(suites)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for suite in suites:
         for case in suite.findall("testcase"):
@@ -81,6 +109,10 @@ def merge(folder, path, name):
                 print(f"SKIPPED  {name}: {reason(skipped)}")
             else:
                 counts["passed"] += 1
+    short = write_short_rounds(suites, short_list)
+    if short:
+        tests = "1 test" if len(short) == 1 else f"{len(short)} tests"
+        print(f"rounds: {tests} made fewer rounds than wanted, see {short_list}; ./run test --full makes all")
     print(", ".join(f"{count} {word}" for word, count in counts.items()))
     return 1 if counts["failed"] or not sum(counts.values()) else 0
 

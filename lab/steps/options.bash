@@ -5,7 +5,7 @@
 usage() {
 	sed "s/@BASES@/$(kernel/bases | paste -sd ' ' | sed 's/ / or /g')/" <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
-       ./run test [--debug] [--rounds N] [OPTION]... [NAME[@FLAVOUR]]...
+       ./run test [--debug] [--full | --rounds N] [OPTION]... [NAME[@FLAVOUR]]...
        ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
@@ -21,7 +21,11 @@ test:
   --list              names, needs and purposes of the tests; runs none
   --debug             the guest tests on the lockdep and on the KASAN kernel as well (without the
                       long canaries and the tests of others' suites)
-  --rounds N          the named tests that go round, as races and canaries do, N times each instead
+  --full              every round of the tests that go round, as races and canaries do; without it each
+                      has the seconds that its rounds take on the lab's reference machine, divided by how
+                      many times slower this one is, and makes at least the rounds that show its defect.
+                      Tests that have not begun never get more than half of what is left of an hour.
+  --rounds N          of the named tests that go round N rounds, whatever they take
 shell:
   --nic MODEL         the emulated NIC: mlx5 (default), efa or irdma
   --second-nic MODEL  another one beside it
@@ -60,7 +64,7 @@ one_of() {
 
 parse_options() {
 	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source='' wanted_base=''
-	jobs=$(nproc) list=0 debug=0 rounds='' names=() guest_command=()
+	jobs=$(nproc) list=0 debug=0 full=0 rounds='' names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
 	bench | test | shell) command=$1 ;;
@@ -80,6 +84,7 @@ parse_options() {
 		bench:--compare) compare=1 ;;
 		test:--list) list=1 ;;
 		test:--debug) debug=1 ;;
+		test:--full) full=1 ;;
 		shell:--nvme) nvme=1 ;;
 		shell:--)
 			shift

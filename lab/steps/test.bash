@@ -4,6 +4,11 @@
 
 # Beside the limits of the tests themselves.
 BOOT_SECONDS=300
+# What a run of all tests is to fit in, where its kernels come from the cache.
+RUN_SECONDS=3600
+
+# "ID SECONDS TESTS" of each group that has run.
+group_times=()
 
 # Every guest test of the patched kernel that does not take longer than five minutes on it.
 add_debug_kernels() {
@@ -23,6 +28,7 @@ check_test() {
 	if [ -n "$rounds" ]; then
 		[ ${#names[@]} -gt 0 ] || wrong "--rounds wants the names of the tests that are to go round so often"
 		[ "$debug" = 0 ] || wrong "--rounds goes with names such as race-slow@kasan, not with --debug"
+		[ "$full" = 0 ] || wrong "--rounds and --full exclude each other"
 		export ROUNDS=$rounds
 	fi
 	plan=$(tests/run --list "${names[@]}") || exit 2
@@ -42,10 +48,32 @@ junit() {
 	"${enter[@]}" -- python3 lab/steps/junit.py "$@"
 }
 
+# budget_percent NAME...: what those of these tests that go round get of their budgets; these are all that are still to come
+budget_percent() {
+	local percent=$((100 / SLOWNESS)) sum half
+	# Chosen tests, and those of the debug kernels, may take their time.
+	if [ ${#names[@]} -eq 0 ] && [ "$debug" = 0 ]; then
+		sum=$(tests/run --budgets "$@")
+		half=$(((RUN_SECONDS - SECONDS) / 2))
+		[ "$half" -gt 0 ] || half=0
+		[ $((sum * percent / 100)) -le "$half" ] || percent=$((half * 100 / sum))
+	fi
+	echo "$percent"
+}
+
+# Measured anew before each group: other load comes and goes.
+measure_slowness() {
+	SLOWNESS=$(lab/guest/slowness)
+	export SLOWNESS
+	[ "$SLOWNESS" = 1 ] || line "this machine" "$SLOWNESS times slower than the reference, and so long are the limits"
+}
+
 # run_group WHERE IOMMU KERNEL NAME...
 run_group() {
 	local where=$1 iommu=$2 kernel=$3 id=test-$1 title="tests ($3, $2)" nic=mlx5 second=() round=0 limit missing one log
+	local since=$SECONDS count
 	shift 3
+	count=$#
 	case $where in
 	guest) id=test-$kernel-$iommu ;;
 	guest-*)
@@ -65,14 +93,15 @@ run_group() {
 		[ "$round" = 1 ] || one=$id-$round
 		log=$build/log/$one.log
 		rm -f "$build/report/junit/$one.xml"
+		measure_slowness
 		if [ "$where" = host ]; then
 			host_tests "$one" "$@"
 		else
 			limit=$(printf '%s\n' "$plan" | awk -F '\t' -v names=" $* " -v boot="$BOOT_SECONDS" \
 				'index(names, " " $1 " ") { sum += $5 } END { print sum + boot }')
 			guest_step "$one" "$title" --linux "$version" --kernel "$kernel" --iommu "$iommu" --nic "$nic" "${second[@]}" --nvme \
-				--timeout "$limit" --env SERIES="$series" --env ORIGIN="$origin" --env BASE="$base" --env JUNIT="/results/junit/$one.xml" ${rounds:+--env "ROUNDS=$rounds"} \
-				-- /project/tests/run-in-guest "$@"
+				--timeout "$limit" --env SERIES="$series" --env ORIGIN="$origin" --env BASE="$base" --env JUNIT="/results/junit/$one.xml" \
+				"${round_options[@]}" --env BUDGET="$(budget_percent "${to_come[@]}")" -- /project/tests/run-in-guest "$@"
 		fi
 		# A guest that failed is a failure of its own, even when its tests had all passed.
 		[ "$guest_status" != 125 ] || junit died "build/report/junit/$one-guest.xml" "guest-$one" \
@@ -85,6 +114,15 @@ run_group() {
 		junit died "build/report/junit/$one-$1.xml" "$1" "${log#"$project/"}"
 		shift
 	done
+	group_times+=("$id $((SECONDS - since)) $count")
+}
+
+# What each boot and its tests took.
+print_groups() {
+	local id seconds count
+	while read -r id seconds count; do
+		printf 'GROUP    %12s  %s (%s)\n' "$(duration "$seconds")" "$id" "$count"
+	done < <([ ${#group_times[@]} -eq 0 ] || printf '%s\n' "${group_times[@]}")
 }
 
 host_tests() {
@@ -92,7 +130,7 @@ host_tests() {
 	export JUNIT=/project/build/report/junit/$1.xml PROGRAMS=/project/build/programs JOBS=$jobs
 	shift
 	[ "$terminal" = 1 ] || line "tests (host)" ...
-	ENTER_KEEP="JUNIT PROGRAMS JOBS" start_job "${enter[@]}" -- tests/run "$@" > "$log" 2>&1 < /dev/null
+	ENTER_KEEP="JUNIT PROGRAMS JOBS SLOWNESS" start_job "${enter[@]}" -- tests/run "$@" > "$log" 2>&1 < /dev/null
 	start_progress "tests (host)" "$log" last_line
 	guest_status=0
 	wait "$job" || guest_status=$?
@@ -108,7 +146,7 @@ level_page() {
 }
 
 run_test() {
-	local groups kernels where iommu kernel group_names one status=0
+	local groups kernels where iommu kernel group_names one status=0 to_come=() round_options=()
 	groups=$(printf '%s\n' "$plan" | awk -F '\t' '{
 		key = $2 " " $3 " " $4
 		if (!(key in names)) order[n++] = key
@@ -125,14 +163,21 @@ run_test() {
 	step_rdma_core
 	step_perftest
 	step_kselftests
-	rm -rf "$build/report/junit" "$build/report/test.xml" "$build/report"/levels* "$build/report"/devices-*
+	rm -rf "$build/report/junit" "$build/report/test.xml" "$build/report/rounds" "$build/report"/levels* "$build/report"/devices-*
 	mkdir -p "$build/report/junit"
+	[ -z "$rounds" ] || round_options=(--env ROUNDS="$rounds")
+	[ "$full" = 0 ] || round_options=(--env FULL=1)
+	mapfile -t to_come < <(printf '%s\n' "$groups" | cut -d ' ' -f 4- | tr ' ' '\n')
 	while read -r where iommu kernel group_names <&3; do
 		# shellcheck disable=SC2086
 		run_group "$where" "$iommu" "$kernel" $group_names
+		# shellcheck disable=SC2206
+		group_names=($group_names)
+		to_come=("${to_come[@]:${#group_names[@]}}")
 	done 3<<< "$groups"
 	line all "done in $(duration "$SECONDS")"
 	level_page
-	junit merge build/report/junit build/report/test.xml "$kernel_is" || status=1
+	print_groups
+	junit merge build/report/junit build/report/test.xml "$kernel_is" build/report/rounds || status=1
 	exit "$status"
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-ctest --test-dir "$BUILD" --label-regex '^host$' --output-on-failure --no-tests=error > "$log" 2>&1 || status=$?
+ctest --test-dir "$BUILD" --timeout "$(patience 120)" --label-regex '^host$' --output-on-failure --no-tests=error > "$log" 2>&1 || status=$?
 awk '
 	/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
 		line = $0

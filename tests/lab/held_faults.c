@@ -2,10 +2,11 @@
 #include "held_faults.h"
 
 #include "knob.h"
+#include "patience.h"
 
 #define OPERATION "page_fault"
 #define COUNTER "page_faults"
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS patience(20000)
 
 int lab_hold_faults(struct lab_control *control, uint64_t *so_far, struct error *err)
 {

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "patience.h"
 
-#define TIMEOUT_NS (20 * NS_PER_S)
+#define TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 int knob_set(struct lab_control *control, const char *operation, enum knob_action action, int count,
 	     unsigned int delay_us, struct error *err)

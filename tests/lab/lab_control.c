@@ -10,8 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "patience.h"
+
 #define PORT_PATH "/dev/virtio-ports/lab.nic"
-#define REPLY_TIMEOUT_MS 30000
+#define REPLY_TIMEOUT_MS patience(30000)
 
 struct lab_control {
 	int fd;

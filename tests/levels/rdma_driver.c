@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "patience.h"
 
 #define NODES "/dev/infiniband"
 /* What takes longer hangs, on a kernel that checks itself too. */
-#define UNBIND_MS 60000
+#define UNBIND_MS patience(60000)
 /* Nothing tells that somebody has begun to wait: this long it has not ended by itself. */
-#define WAITS_MS 1000
+#define WAITS_MS patience(1000)
 
 /* The driver of a device in sysfs, if its name begins with module. */
 static bool take_driver(struct rdma_driver *driver, const char *device, const char *module)

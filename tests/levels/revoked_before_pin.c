@@ -30,7 +30,7 @@ static void no_pin_is_left(void **state)
 
 	if (race_faults(race))
 		race_is_not_for_this_nic("a NIC that faults pins nothing");
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		struct dmabuf_moving_state left;
 
 		registration = (struct race_registration){ .fixture = fixture, .dmabuf = dmabuf };

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "moving.h"
+#include "patience.h"
 #include "plain_dmabuf.h"
 
 /* Of a device that has gone already. */
-#define NEWS_MS 20000
+#define NEWS_MS patience(20000)
 
 static void view_dmabuf(struct story *story)
 {

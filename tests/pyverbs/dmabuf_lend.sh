@@ -14,7 +14,9 @@ port_is_listened_to() {	# PORT
 }
 
 wait_for_port() {	# PORT PID
-	for ((i = 0; i < 600; i++)); do
+	local tries
+	tries=$(patience 600)
+	for ((i = 0; i < tries; i++)); do
 		port_is_listened_to "$1" && return
 		kill -0 "$2" 2> /dev/null || return 1
 		read -rt 0.05 _ <> <(:) || true
@@ -24,11 +26,11 @@ wait_for_port() {	# PORT PID
 
 pair() {	# PORT HOW
 	local owner status=0
-	timeout 60 "$program" -d "$device" -p "$1" -s 65536 -l "$EXPORTER,bar=2" -r "$2" \
+	timeout "$(patience 60)" "$program" -d "$device" -p "$1" -s 65536 -l "$EXPORTER,bar=2" -r "$2" \
 		> "$scratch/owner" 2>&1 &
 	owner=$!
 	wait_for_port "$1" "$owner" || status=1
-	[[ $status != 0 ]] || timeout 60 "$program" -d "$device" -p "$1" -s 65536 127.0.0.1 \
+	[[ $status != 0 ]] || timeout "$(patience 60)" "$program" -d "$device" -p "$1" -s 65536 127.0.0.1 \
 		> "$scratch/peer" 2>&1 || status=1
 	wait "$owner" || status=1
 	return "$status"

@@ -372,7 +372,7 @@ static void not_a_byte_changes(void **state)
 		test_skip("what happens inside VFIO_DEVICE_RESET can only be seen with the lab's "
 			  "control port and witness");
 	start_writers(canary);
-	for (unsigned int i = 0; i < test_options.iterations; i++)
+	for_each_round(i)
 		play_round(canary);
 
 	report(canary);

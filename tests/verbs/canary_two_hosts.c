@@ -190,7 +190,7 @@ static void not_a_byte_changes(void **state)
 	memset(canary->hosts.fixture->window, 0, canary->hosts.fixture->size);
 	canary->strays_before = lab_counter(canary->hosts.fixture, "dma.unmapped_accesses");
 	canary->stale_keys_before = lab_counter(canary->hosts.fixture, "stale_keys");
-	for (unsigned int i = 0; i < test_options.iterations; i++)
+	for_each_round(i)
 		play_round(canary);
 	report(canary);
 	assert_true(canary->completed > 0);

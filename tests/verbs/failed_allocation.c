@@ -217,13 +217,13 @@ static void io_addresses_are_given_back(void **state)
 	}
 	must_survive(&swept, &registration);
 	before = count_objects("iommu_iova");
-	for (unsigned int i = 0; i < test_options.iterations; i++)
+	for_each_round(i)
 		sweep(&swept, &registration);
 	after = count_objects("iommu_iova");
 	print_message("# ranges of IO addresses: %ld before, %ld after %u times\n", before, after,
-		      test_options.iterations);
+		      test_rounds.done);
 	/* Those that were given back are kept for the next who asks, a few for each processor. */
-	if (after - before > test_options.iterations / 2)
+	if (after - before > test_rounds.done / 2)
 		fail_msg("%ld ranges of IO addresses were not given back", after - before);
 }
 

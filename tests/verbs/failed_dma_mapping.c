@@ -122,7 +122,7 @@ static void fault_is_served_by_a_second_try(void **state)
 {
 	struct race *race = *state;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		fail_next_fault(race, i, 1);
 		must_write_through(race->fixture, i + 1);
 		assert_true(hooked_function_met(&hook, 0));
@@ -133,7 +133,7 @@ static void fault_is_refused(void **state)
 {
 	struct race *race = *state;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		fail_next_fault(race, i, FUNCTION_HOOK_CALLS_MAX);
 		race_must_refuse(race, race->fixture->mr->rkey);
 		assert_true(hooked_function_met(&hook, 0));

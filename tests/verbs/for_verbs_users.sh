@@ -20,7 +20,7 @@ prints_what_it_should() {	# NAME SHOWN_COMMAND COMMAND...
 	local name=$1 shown=$2 status=0
 	shift 2
 	n=$((n + 1))
-	timeout 60 "$@" > "$scratch/said" 2> "$scratch/errors" || status=$?
+	timeout "$(patience 60)" "$@" > "$scratch/said" 2> "$scratch/errors" || status=$?
 	expected "$shown" > "$scratch/expected"
 	if [[ $status == 0 && -s $scratch/expected ]] && diff -u "$scratch/expected" "$scratch/said" > "$scratch/diff"; then
 		echo "ok $n - $name"

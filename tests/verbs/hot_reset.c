@@ -130,7 +130,8 @@ static void refused_takes_nothing(void **state)
 	unsigned int refused = 0, made = 0;
 
 	must_write_through(fixture, 0);
-	while (refused < test_options.iterations) {
+	rounds_begin(&test_rounds);
+	while (rounds_another(&test_rounds, refused)) {
 		int ret = trigger_pull(fixture, TRIGGER_HOT_RESET);
 
 		if (ret == -EBUSY) {
@@ -141,7 +142,7 @@ static void refused_takes_nothing(void **state)
 		}
 		must(ret);
 		made++;
-		if (made > MOST_TRIES_EACH * test_options.iterations)
+		if (made > MOST_TRIES_EACH * test_rounds.wanted)
 			fail_msg("%u resets were made and %u refused: the other function is hardly in use",
 				 made, refused);
 		assert_int_equal(ibv_dereg_mr(fixture->mr), 0);

@@ -26,7 +26,7 @@ static void prepare(struct race *race, struct departure *departure, unsigned int
 }
 
 /* For the work to be queued, on a busy machine. */
-#define SOON_MS 2000
+#define SOON_MS patience(2000)
 
 /*
  * The driver makes up the completions of what a QP in error state still had (irdma_flush_worker), once
@@ -38,7 +38,7 @@ static void polled_after_the_qp_is_freed(void **state)
 	struct race *race = *state;
 	unsigned int late = 0;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct departure departure;
 		struct hooked_function *qp_in_error = &first, *flush = &second, *cq_is_freed = &second;
 
@@ -61,7 +61,7 @@ static void polled_after_the_qp_is_freed(void **state)
 		departure_join(race, &departure);
 		departure_undo(race, &departure, i);
 	}
-	print_message("# the work was late in %u rounds of %u\n", late, test_options.iterations);
+	print_message("# the work was late in %u rounds of %u\n", late, test_rounds.done);
 	assert_int_not_equal(late, 0);
 }
 
@@ -70,7 +70,7 @@ static void event_after_the_work_was_cancelled(void **state)
 {
 	struct race *race = *state;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct departure departure;
 		struct lab_control *lab = race->fixture->lab;
 		struct hooked_function *cq_is_destroyed = &first, *event = &second;

@@ -12,7 +12,7 @@
 
 #define QKEY 0x11111111
 #define MULTICAST_QPN 0xffffff
-#define LISTEN_TIMEOUT_NS (20 * NS_PER_S)
+#define LISTEN_TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 enum { MEMBERS = 4, HEADER = 40, LENGTH = 64, ROOM = 256 };
 
@@ -226,7 +226,8 @@ static void at_once(void **state)
 	for (unsigned int i = 0; i < MEMBERS; i++)
 		assert_int_equal(pthread_create(&crowd->members[i].thread, NULL, come_and_go,
 						&crowd->members[i]), 0);
-	for (round = 0; round < test_options.iterations && !wrong; round++)
+	rounds_begin(&test_rounds);
+	for (round = 0; !wrong && rounds_another(&test_rounds, round); round++)
 		wrong = go_round(crowd, round);
 	crowd->over = true;
 	pthread_barrier_wait(&crowd->together);

@@ -3,7 +3,7 @@
 # Server and client of one program, and what perftest prints: both on this machine, unless there is another one (PEER runs a
 # program there, OWN_ADDRESS is where it finds this one), which has the same devices: then the client is there.
 
-PAIR_SECONDS=60
+PAIR_SECONDS=$(patience 60)
 PAIR_CLIENT=() PAIR_ADDRESS=127.0.0.1
 if [[ -n ${PEER:-} && -n ${OWN_ADDRESS:-} ]]; then
 	read -ra PAIR_CLIENT <<< "$PEER"
@@ -29,9 +29,10 @@ report() {	# STATUS NAME
 
 # Waits for a TCP server of that port: its socket is in state 0A (listening).
 wait_for_port() {	# PORT PID
-	local hex
+	local hex tries
 	printf -v hex ':%04X ' "$1"
-	for ((i = 0; i < 600; i++)); do
+	tries=$(patience 600)
+	for ((i = 0; i < tries; i++)); do
 		cat /proc/net/tcp /proc/net/tcp6 2> /dev/null | grep -q "$hex.* 0A " && return
 		kill -0 "$2" 2> /dev/null || return 1
 		read -rt 0.05 _ <> <(:) || true

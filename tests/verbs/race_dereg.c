@@ -51,7 +51,7 @@ static void dereg_waits_for_the_device(void **state)
 	struct race *race = *state;
 
 	must_write_through(race->fixture, 0);
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(knob_set(race->fixture->lab, race->invalidation, KNOB_HOLD, -1, 0, &test_error));
 		revoke_behind_dereg(race, race->invalidation, i);
 	}
@@ -67,7 +67,7 @@ static void dereg_waits_for_a_command(void **state)
 	if (!race_faults(race))
 		race_is_not_for_this_nic("a deregistration is one command here: dereg_waits_for_the_device");
 	must_write_through(race->fixture, 0);
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(knob_set(lab, "umr", KNOB_FAIL, 1, 0, &test_error));
 		must(knob_set(lab, "DESTROY_MKEY", KNOB_HOLD, 1, 0, &test_error));
 		revoke_behind_dereg(race, "DESTROY_MKEY", i);
@@ -81,7 +81,7 @@ static void revoke_waits_for_the_device(void **state)
 	struct fixture *fixture = race->fixture;
 
 	must_write_through(fixture, 0);
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		uint32_t rkey = fixture->mr->rkey;
 		static struct race_call dereg;
 		int64_t released;
@@ -112,7 +112,7 @@ static void dereg_with_a_fault_at_the_device(void **state)
 
 	if (!race_faults(race))
 		race_is_not_for_this_nic("this NIC does not fault");
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct race_call dereg;
 		uint64_t faults;
 

@@ -46,7 +46,7 @@ static void fault_at_the_device(void **state)
 	struct fixture *fixture = race->fixture;
 	uint64_t faults;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(lab_hold_faults(fixture->lab, &faults, &test_error));
 		write_into_nothing(race, i);
 		must(lab_wait_faults(fixture->lab, faults + 1, &test_error));
@@ -67,7 +67,7 @@ static void fault_that_outlasts_the_revoke(void **state)
 	struct fixture *fixture = race->fixture;
 	uint64_t faults;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(lab_hold_faults(fixture->lab, &faults, &test_error));
 		write_into_nothing(race, i);
 		must(lab_wait_faults(fixture->lab, faults + 1, &test_error));
@@ -88,7 +88,7 @@ static void answer_on_its_way(void **state)
 	struct race *race = *state;
 	struct fixture *fixture = race->fixture;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(knob_set(fixture->lab, ANSWER, KNOB_HOLD, 1, 0, &test_error));
 		write_into_nothing(race, i);
 		must(knob_wait_held(fixture->lab, ANSWER, &test_error));
@@ -110,7 +110,7 @@ static void translation_in_the_making(void **state)
 	unsigned int written = 0;
 	char met[96];
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		int64_t released;
 		struct ibv_wc wc;
 

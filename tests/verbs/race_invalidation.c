@@ -13,7 +13,7 @@
 #include "race.h"
 
 #define DELAY_US 20000
-#define EVENT_TIMEOUT_MS 60000
+#define EVENT_TIMEOUT_MS patience(60000)
 
 /* Somebody else on the same NIC, with memory of their own. */
 struct bystander {
@@ -83,7 +83,7 @@ static void slow(void **state)
 	struct fixture *fixture = race->fixture;
 
 	must_write_through(fixture, 0);
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must(knob_set(fixture->lab, race->invalidation, KNOB_DELAY, 1, DELAY_US, &test_error));
 		race_revoke(race, race_trigger_of(i));
 		race_revoke_join(race, RACE_PROMPT_NS);
@@ -145,7 +145,7 @@ static void refused(void **state)
 {
 	struct race *race = *state;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++)
+	for_each_round(i)
 		lose_the_nic(race, KNOB_FAIL, i);
 	race_report(race, "every revoke was refused by the NIC");
 }
@@ -154,7 +154,7 @@ static void never_answered(void **state)
 {
 	struct race *race = *state;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++)
+	for_each_round(i)
 		lose_the_nic(race, KNOB_DROP, i);
 	race_report(race, "no revoke was answered by the NIC");
 }

@@ -12,7 +12,7 @@ static void leave_meanwhile(struct race *race, enum loss loss, bool answers)
 {
 	struct fixture *fixture = race->fixture;
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct departure departure;
 		int64_t released = 0;
 
@@ -74,7 +74,7 @@ static void firmware_dies(void **state)
 
 	if (!race_faults(race))
 		race_is_not_for_this_nic("the model of this NIC has no firmware that could die");
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		must_write_through(fixture, i);
 		race_watch_nic(race);
 		must(knob_set(fixture->lab, race->invalidation, KNOB_HOLD, 1, 0, &test_error));
@@ -111,7 +111,7 @@ static void pulled_out(void **state)
 
 	if (!race_faults(race))
 		race_is_not_for_this_nic("the model of this NIC cannot be pulled out");
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct departure departure;
 
 		must_write_through(fixture, i);

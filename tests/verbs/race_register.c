@@ -108,7 +108,7 @@ static void after_the_attach(struct race *race, enum place place, bool back_in_t
 	struct fixture *fixture = race->fixture;
 	struct kept kept = { 0 };
 
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		static struct race_registration registration;
 		static struct race_call call;
 		int64_t released;
@@ -185,7 +185,7 @@ static void revoked_between_map_and_end(void **state)
 
 	if (race_faults(race))
 		race_is_not_for_this_nic("mlx5's mapping is a fault like others: race_fault");
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		struct kept kept = { 0 };
 		static struct race_registration registration;
 		static struct race_call call;

@@ -35,7 +35,7 @@ alive() {
 	local state
 	[[ -n ${lab:-} ]] || return 0
 	echo '{"command": "state"}' >&"$lab"
-	read -r -t 20 state <&"$lab"
+	read -r -t "$(patience 20)" state <&"$lab"
 	jq -c '[.eqs, .cqs, .qps, .mrs, .ahs, .pds, .uars] | add' <<< "$state"
 }
 
@@ -45,9 +45,10 @@ rdma_device() {
 
 # Waits for a TCP server of that port: its socket is in state 0A (listening).
 wait_for_port() {	# PORT PID
-	local hex
+	local hex tries
 	printf -v hex ':%04X ' "$1"
-	for ((i = 0; i < 600; i++)); do
+	tries=$(patience 600)
+	for ((i = 0; i < tries; i++)); do
 		cat /proc/net/tcp /proc/net/tcp6 | grep -q "$hex.* 0A " && return
 		kill -0 "$2" 2> /dev/null || return 1
 		read -rt 0.05 _ <> <(:) || true
@@ -59,10 +60,10 @@ serves() {	# PORT
 	local device server
 	device=$(rdma_device)
 	ibv_devinfo -d "$device" | grep -q PORT_ACTIVE || return 1
-	timeout 60 ibv_ud_pingpong -d "$device" -g 0 -p "$1" -n 50 > /dev/null &
+	timeout "$(patience 60)" ibv_ud_pingpong -d "$device" -g 0 -p "$1" -n 50 > /dev/null &
 	server=$!
 	wait_for_port "$1" "$server" &&
-		timeout 60 ibv_ud_pingpong -d "$device" -g 0 -p "$1" -n 50 127.0.0.1 > /dev/null && wait "$server"
+		timeout "$(patience 60)" ibv_ud_pingpong -d "$device" -g 0 -p "$1" -n 50 127.0.0.1 > /dev/null && wait "$server"
 }
 
 unbind() {

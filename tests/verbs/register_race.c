@@ -77,7 +77,7 @@ static void registration_meets_revoke(void **state)
 		assert_int_equal(pthread_create(&registrars[i].thread, NULL, registrar_thread,
 						&registrars[i]), 0);
 	}
-	for (unsigned int i = 0; i < test_options.iterations; i++) {
+	for_each_round(i) {
 		wait_for_a_registration(registrars);
 		fixture_revoke(fixture);
 		fixture_unrevoke(fixture);
@@ -94,8 +94,7 @@ static void registration_meets_revoke(void **state)
 			fail_msg("a registration failed with %s", strerrorname_np(unexpected));
 		refused += atomic_load(&registrars[i].refused);
 	}
-	print_message("# %u revokes, %u registrations made, %u refused\n", test_options.iterations,
-		      made, refused);
+	print_message("# %u revokes, %u registrations made, %u refused\n", test_rounds.done, made, refused);
 	/* Else they never met. */
 	assert_true(made > 0);
 	assert_true(refused > 0);

@@ -13,7 +13,7 @@
 #include "writer.h"
 
 #define DEPTH 8
-#define COMPLETION_TIMEOUT_NS (50 * NS_PER_S)
+#define COMPLETION_TIMEOUT_NS patience_ns(50 * NS_PER_S)
 
 struct side {
 	struct verbs_peer peer;

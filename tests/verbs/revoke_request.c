@@ -16,7 +16,7 @@
 #include "trigger.h"
 
 /* How long a call must stay where it is to count as waiting. */
-#define STAYS_NS (200 * NS_PER_MS)
+#define STAYS_NS patience_ns(200 * NS_PER_MS)
 
 static struct process importer;
 

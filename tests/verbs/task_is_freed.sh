@@ -9,7 +9,7 @@ set -euo pipefail
 tracing=/sys/kernel/tracing
 group=task_is_freed
 opens=8
-patience=30
+patience=$(patience 30)
 
 if [[ ! -w $tracing/kprobe_events ]]; then
 	echo "1..0 # SKIP no kprobe events in $tracing: the kernel has none, or this is not root"

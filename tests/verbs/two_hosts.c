@@ -16,7 +16,7 @@
 #define DELAY_US 100000
 #define LOSSY_MESSAGES 10u
 /* Of retries that are used up; the sum of the QPs' timeouts is far below. */
-#define GONE_NS (40 * NS_PER_S)
+#define GONE_NS patience_ns(40 * NS_PER_S)
 
 static int set_up(void **state)
 {

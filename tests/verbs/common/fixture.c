@@ -31,8 +31,15 @@ void test_parse(int argc, char **argv, const char *doc)
 
 void test_parse_program(const struct argp *program, int argc, char **argv)
 {
+	const struct argp_child children[] = {
+		{ program->children->argp, 0, NULL, 0 }, { &rounds_argp, 0, NULL, 0 }, { 0 },
+	};
+	struct argp with_rounds = *program;
+
+	with_rounds.children = children;
 	prepare();
-	options_argp_parse(program, argc, argv, &test_options);
+	options_argp_parse(&with_rounds, argc, argv, &test_options);
+	test_rounds.wanted = test_options.iterations;
 }
 
 #define KEY_CASE 0x200

@@ -20,11 +20,13 @@
 #include "error.h"
 #include "lab_control.h"
 #include "options.h"
+#include "patience.h"
+#include "rounds.h"
 #include "verbs_peer.h"
 #include "vfio_exporter.h"
 
 /* No operation here takes long; what takes this long hangs. */
-#define TEST_TIMEOUT_NS (20 * NS_PER_S)
+#define TEST_TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 /* As parsed from the command line. */
 extern struct options test_options;
@@ -57,7 +59,10 @@ void test_parse(int argc, char **argv, const char *doc);
  * names none.
  */
 void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUnitTest *tests, size_t count);
-/* The same with a program that has options of its own, and options_argp as its only child. */
+/*
+ * The same with a program that has options of its own, and options_argp as its only child. It and the one above take
+ * the options of test_rounds, too.
+ */
 void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */
 void test_require(enum test_needs needs);

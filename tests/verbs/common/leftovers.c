@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "patience.h"
 #include "text_file.h"
 
 #define BUFINFO "/sys/kernel/debug/dma_buf/bufinfo"
@@ -15,7 +16,7 @@
 /* Exporters are named by their modules. */
 #define EXPORTER "vfio_pci"
 /* A file is given up a moment after it was closed. */
-#define PATIENCE_NS (10 * NS_PER_S)
+#define PATIENCE_NS patience_ns(10 * NS_PER_S)
 /* Kmemleak does not suspect what is younger than 5 seconds. */
 #define LEAK_AGE_SECONDS 6
 

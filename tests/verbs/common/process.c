@@ -15,7 +15,7 @@
 #include "fixture.h"
 #include "guarded_access.h"
 
-#define REPLY_TIMEOUT_MS 60000
+#define REPLY_TIMEOUT_MS patience(60000)
 
 enum request_kind {
 	REQUEST_LEND, REQUEST_WRITE, REQUEST_RECYCLE, REQUEST_WRITE_FOREVER, REQUEST_EXPORT,

@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "patience.h"
 #include "tcp.h"
 
-#define START_TIMEOUT_NS (60 * NS_PER_S)
-#define ANSWER_TIMEOUT_NS (60 * NS_PER_S)
+#define START_TIMEOUT_NS patience_ns(60 * NS_PER_S)
+#define ANSWER_TIMEOUT_NS patience_ns(60 * NS_PER_S)
 
 /* ---- queue pairs ---- */
 

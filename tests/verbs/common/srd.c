@@ -5,10 +5,11 @@
 #include <infiniband/efadv.h>
 
 #include "clock.h"
+#include "patience.h"
 
 #define DEPTH 16
 #define QKEY 0x11111111
-#define COMPLETION_TIMEOUT_NS (20 * NS_PER_S)
+#define COMPLETION_TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
 static bool is_efa(struct verbs_peer *peer)
 {

@@ -6,9 +6,12 @@
 
 #include "clock.h"
 #include "guarded_access.h"
+#include "patience.h"
 
-#define TIMEOUT_NS (20 * NS_PER_S)
+#define TIMEOUT_NS patience_ns(20 * NS_PER_S)
 #define NO_TARGET UINT64_MAX
+/* Of writes that began after the revoke, none may succeed. After so many there will be no refusal. */
+#define NEVER_REFUSED 256
 
 void writers_meeting_init(struct writers_meeting *meeting)
 {
@@ -42,6 +45,12 @@ static void count(struct writer *writer, atomic_ullong *counter, atomic_ullong *
 		atomic_store(target, NO_TARGET);
 		announce(writer);
 	}
+}
+
+static void count_late(struct writer *writer)
+{
+	if (atomic_fetch_add(&writer->late, 1) + 1 == NEVER_REFUSED)
+		announce(writer);
 }
 
 /* ---- the thread ---- */
@@ -81,7 +90,7 @@ static void take_completion(struct writer *writer, const struct ibv_wc *wc)
 	case IBV_WC_SUCCESS:
 		/* An odd epoch is one in which the memory is revoked. */
 		if (writer->post_epoch[slot] % 2)
-			atomic_fetch_add(&writer->late, 1);
+			count_late(writer);
 		count(writer, &writer->completed, &writer->completed_target);
 		return;
 	case IBV_WC_WR_FLUSH_ERR:
@@ -151,7 +160,7 @@ static void run_by_cpu(struct writer *writer)
 			continue;
 		}
 		if (epoch % 2)
-			atomic_fetch_add(&writer->late, 1);
+			count_late(writer);
 		count(writer, &writer->completed, &writer->completed_target);
 	}
 }
@@ -282,6 +291,13 @@ static bool has_been_refused(const struct writer *writer, uint64_t goal)
 	return atomic_load(&writer->refused) >= goal;
 }
 
+/* A refusal is waited for in vain. */
+static bool is_never_refused(const struct writer *writer, condition condition, uint64_t goal)
+{
+	return condition == has_been_refused && !condition(writer, goal) &&
+		atomic_load(&writer->late) >= NEVER_REFUSED;
+}
+
 static int wait_for(struct writer *writer, condition condition, uint64_t goal, const char *what,
 		    struct error *err)
 {
@@ -291,7 +307,8 @@ static int wait_for(struct writer *writer, condition condition, uint64_t goal, c
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += TIMEOUT_NS / NS_PER_S;
 	pthread_mutex_lock(&writer->meeting->lock);
-	while (!condition(writer, goal) && !atomic_load(&writer->broken) && !ret)
+	while (!condition(writer, goal) && !atomic_load(&writer->broken) &&
+	       !is_never_refused(writer, condition, goal) && !ret)
 		ret = pthread_cond_timedwait(&writer->meeting->changed, &writer->meeting->lock,
 					     &deadline);
 	pthread_mutex_unlock(&writer->meeting->lock);
@@ -299,6 +316,10 @@ static int wait_for(struct writer *writer, condition condition, uint64_t goal, c
 		*err = writer->err;
 		return -EIO;
 	}
+	/* It is seen without waiting for the end of the time. */
+	if (is_never_refused(writer, condition, goal))
+		return error_set(err, EIO, "writer %u: %llu writes that began after the revoke succeeded",
+				 writer->id, atomic_load(&writer->late));
 	if (ret)
 		return error_set(err, ret, "writer %u did not %s: %llu writes done, %llu refused",
 				 writer->id, what, atomic_load(&writer->completed),
