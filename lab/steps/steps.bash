@@ -163,7 +163,7 @@ step_kernel() {
 	elif [ -e "kernel/$base/config" ]; then
 		fragments=("kernel/$base/config")
 	fi
-	step "kernel-$version-$1" "kernel ($1)" "$(hash @kernel/build @kernel/config/base.config \
+	step "kernel-$version-$1" "kernel ($1)" "$(hash @kernel/build @kernel/same-paths @kernel/config/base.config \
 		"@kernel/config/$1.config" "${fragments[@]/#/@}" "$(stamp_of "$after")")" kernel_progress \
 		"${enter[@]}" -- kernel/build "$1" "$tree" "$kernels/$1" "$jobs" "${fragments[@]}"
 }
