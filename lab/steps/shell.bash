@@ -9,8 +9,9 @@ check_shell() {
 }
 
 run_shell() {
-	local arguments=(--name shell --linux "$version" --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"}) applied status=0
+	local arguments applied status=0
 	prepare "$flavour"
+	arguments=(--name shell --linux "$version" --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"})
 	applied=$series
 	[ "$flavour" != stock ] || applied=none
 	arguments+=(--env SERIES="$applied" --env ORIGIN="$origin" --env BASE="$base")
