@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What hangs is noticed later on a slow machine, and where a writer is never refused without waiting for that. */
+/*
+ * What hangs is noticed later on a slow machine. That a writer is never refused is noticed without
+ * waiting for that.
+ */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

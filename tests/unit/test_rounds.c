@@ -17,6 +17,14 @@ static int64_t fake_clock(void)
 	return fake_now;
 }
 
+static struct rounds rounds_of(unsigned int wanted, unsigned int floor, int64_t budget_seconds)
+{
+	return (struct rounds){
+		.wanted = wanted, .floor = floor, .budget_ns = budget_seconds * NS_PER_S,
+		.now = fake_clock,
+	};
+}
+
 static unsigned int rounds_made(struct rounds *rounds)
 {
 	unsigned int made = 0;
@@ -52,16 +60,16 @@ static void all_without_a_budget(void **state)
 
 static void all_within_the_budget(void **state)
 {
-	struct rounds rounds = { .wanted = 20, .floor = 5, .budget_ns = 20 * NS_PER_S, .now = fake_clock };
+	struct rounds rounds = rounds_of(20, 5, 20);
 
 	(void)state;
 	assert_int_equal(rounds_made(&rounds), 20);
 }
 
-/* The round that is under way when the time is over is made to its end, and the next one is not begun. */
+/* The round that is under way when the time is over is made to its end; the next is not begun. */
 static void as_many_as_fit(void **state)
 {
-	struct rounds rounds = { .wanted = 200, .floor = 5, .budget_ns = 20 * NS_PER_S, .now = fake_clock };
+	struct rounds rounds = rounds_of(200, 5, 20);
 
 	(void)state;
 	assert_int_equal(rounds_made(&rounds), 20);
@@ -71,7 +79,7 @@ static void as_many_as_fit(void **state)
 
 static void floor_whatever_it_takes(void **state)
 {
-	struct rounds rounds = { .wanted = 200, .floor = 5, .budget_ns = 20 * NS_PER_S, .now = fake_clock };
+	struct rounds rounds = rounds_of(200, 5, 20);
 
 	(void)state;
 	round_ns = 1000 * NS_PER_S;
@@ -91,7 +99,7 @@ static void one_without_a_floor(void **state)
 /* Fewer are asked for. */
 static void floor_above_what_is_wanted(void **state)
 {
-	struct rounds rounds = { .wanted = 3, .floor = 5, .budget_ns = NS_PER_S, .now = fake_clock };
+	struct rounds rounds = rounds_of(3, 5, 1);
 
 	(void)state;
 	assert_int_equal(rounds_made(&rounds), 3);
@@ -100,7 +108,7 @@ static void floor_above_what_is_wanted(void **state)
 /* What the case before took is not taken from the next one. */
 static void each_case_has_the_whole_budget(void **state)
 {
-	struct rounds rounds = { .wanted = 200, .floor = 1, .budget_ns = 20 * NS_PER_S, .now = fake_clock };
+	struct rounds rounds = rounds_of(200, 1, 20);
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
@@ -113,7 +121,7 @@ static void loop_counts_from_zero(void **state)
 	unsigned int expected = 0;
 
 	(void)state;
-	test_rounds = (struct rounds){ .wanted = 9, .floor = 2, .budget_ns = 4 * NS_PER_S, .now = fake_clock };
+	test_rounds = rounds_of(9, 2, 4);
 	for_each_round(i) {
 		assert_int_equal(i, expected);
 		expected++;
@@ -128,8 +136,8 @@ static void loop_counts_from_zero(void **state)
 static void command_line(void **state)
 {
 	static char *arguments[] = {
-		(char *)"test", (char *)"--exporter=0000:02:00.0", (char *)"--iters=40", (char *)"--budget=2.5",
-		(char *)"--floor=6",
+		(char *)"test", (char *)"--exporter=0000:02:00.0", (char *)"--iters=40",
+		(char *)"--budget=2.5", (char *)"--floor=6",
 	};
 	const struct rounds kept = test_rounds;
 

@@ -60,8 +60,8 @@ void test_parse(int argc, char **argv, const char *doc);
  */
 void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUnitTest *tests, size_t count);
 /*
- * The same with a program that has options of its own, and options_argp as its only child. It and the one above take
- * the options of test_rounds, too.
+ * The same with a program that has options of its own, and options_argp as its only child. It and
+ * the one above take the options of test_rounds, too.
  */
 void test_parse_program(const struct argp *program, int argc, char **argv);
 /* Prints a skip and ends the program if one of the needs is missing. */

@@ -18,9 +18,9 @@
 #include "trigger.h"
 
 /*
- * A revoke that does not wait for the NIC. Both drivers give up on a NIC that does not answer after five
- * seconds, so one that takes as long has waited. A slow machine may stretch single ones (patience.h), but
- * not the quickest of a case: race_report() looks at that.
+ * A revoke that does not wait for the NIC. Both drivers give up on a NIC that does not answer after
+ * five seconds, so one that takes as long has waited. A slow machine may stretch single ones
+ * (patience.h), but not the quickest of a case: race_report() looks at that.
  */
 #define RACE_PROMPT_NS (5 * NS_PER_S)
 /* One that waits until they give up. */
@@ -62,7 +62,8 @@ struct race {
 	json_int_t reports;
 
 	int64_t longest;
-	int64_t quickest_prompt;	/* of those that were not to wait for the NIC; 0: there was none */
+	/* Of those that were not to wait for the NIC; 0: there was none. */
+	int64_t quickest_prompt;
 };
 
 /* cmocka's setup and teardown: *state is a struct race. */
@@ -114,7 +115,10 @@ struct ibv_mr *race_give_back(struct race *race);
 void race_dereg(struct ibv_mr *mr);
 int race_dereg_call(void *mr);
 
-/* How many rounds there were, what met in them, and how long the longest revoke took. Fails if all were slow. */
+/*
+ * How many rounds there were, what met in them, and how long the longest revoke took. Fails if all
+ * were slow.
+ */
 void race_report(const struct race *race, const char *met);
 
 /* ---- the NIC itself goes ---- */

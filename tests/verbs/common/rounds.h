@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * How many rounds a case makes: as many as --iters says. With --budget=SECONDS it starts no round after that
- * time, but makes --floor=N rounds whatever they take. Each case has the whole budget.
+ * How many rounds a case makes: as many as --iters says. With --budget=SECONDS it starts no round
+ * after that time, but makes --floor=N rounds whatever they take. Each case has the whole budget.
  */
 #ifndef TESTS_VERBS_COMMON_ROUNDS_H
 #define TESTS_VERBS_COMMON_ROUNDS_H

@@ -10,7 +10,7 @@
 
 #define TIMEOUT_NS patience_ns(20 * NS_PER_S)
 #define NO_TARGET UINT64_MAX
-/* Of writes that began after the revoke, none may succeed. After so many there will be no refusal. */
+/* No write that began after the revoke may succeed. After so many there will be no refusal. */
 #define NEVER_REFUSED 256
 
 void writers_meeting_init(struct writers_meeting *meeting)
