@@ -13,7 +13,7 @@
 
 #define MAX_LINE (64u << 10)
 #define MAX_PENDING_OUTPUT (4u << 20)
-#define MAX_WAIT_MS (10 * 60 * 1000)
+#define MAX_WAIT_MS (60 * 60 * 1000)
 
 struct command {
 	const char *name, *help;
