@@ -232,6 +232,11 @@ def folder_of(name):
     return folder
 
 
+def default_source(name=None):
+    """The unpatched tree that a run made: of the base that --base names, else of the last run."""
+    return KERNEL.parent / "build/kernel" / (pathlib.Path(name).name if name else "current") / "src"
+
+
 def version_of(source):
     """(base, whole version) of a kernel tree."""
     makefile = pathlib.Path(source) / "Makefile"
