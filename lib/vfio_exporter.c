@@ -326,6 +326,66 @@ int vfio_exporter_revoke(struct vfio_exporter *exporter, int dmabuf, struct erro
 	return ret < 0 ? revoke_failed(exporter, dmabuf, -ret, err) : 0;
 }
 
+bool vfio_exporter_has_memory_attribute(struct vfio_exporter *exporter)
+{
+	return vfio_exporter_has_feature(exporter, VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+					 VFIO_DEVICE_FEATURE_SET);
+}
+
+static int memory_attribute_failed(struct vfio_exporter *exporter, int dmabuf, int errnum, struct error *err)
+{
+	const char *bdf = exporter->device.bdf;
+
+	switch (errnum) {
+	case ENOTTY:
+		return error_missing(err, errnum, "the kernel knows no memory attribute of a dma-buf of %s: it "
+				     "takes one with VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR (without, mappings "
+				     "are uncached)", bdf);
+	case EOPNOTSUPP:
+		return error_set(err, errnum, "exporter %s: dma-buf %d cannot be mapped otherwise than uncached "
+				 "(its BAR is not prefetchable, or the driver does not export)",
+				 bdf, dmabuf);
+	case EBUSY:
+		return error_set(err, errnum, "exporter %s: dma-buf %d was mapped before: its memory attribute has to be "
+				 "set before the first mmap", bdf, dmabuf);
+	case EBADF:
+		return error_set(err, errnum, "exporter %s: fd %d has no memory attribute: the device or the fd "
+				 "is not open", bdf, dmabuf);
+	case ENODEV:
+		return error_set(err, errnum, "exporter %s: dma-buf %d is not one of its own", bdf, dmabuf);
+	case EBADFD:
+		return error_set(err, errnum, "exporter %s: dma-buf %d was revoked for good", bdf, dmabuf);
+	default:
+		return error_set(err, errnum, "exporter %s: the memory attribute of dma-buf %d could not be set "
+				 "or read", bdf, dmabuf);
+	}
+}
+
+int vfio_exporter_set_memory_attribute(struct vfio_exporter *exporter, int dmabuf,
+				       enum vfio_memory_attribute attribute, struct error *err)
+{
+	struct vfio_device_feature_dma_buf_memattr request = { .dmabuf_fd = dmabuf, .attribute = attribute };
+	int ret;
+
+	ret = vfio_exporter_feature(exporter, VFIO_DEVICE_FEATURE_SET, VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+				    &request, sizeof(request), NULL);
+	return ret < 0 ? memory_attribute_failed(exporter, dmabuf, -ret, err) : 0;
+}
+
+int vfio_exporter_memory_attribute(struct vfio_exporter *exporter, int dmabuf,
+				   enum vfio_memory_attribute *attribute, struct error *err)
+{
+	struct vfio_device_feature_dma_buf_memattr request = { .dmabuf_fd = dmabuf };
+	int ret;
+
+	ret = vfio_exporter_feature(exporter, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+				    &request, sizeof(request), NULL);
+	if (ret < 0)
+		return memory_attribute_failed(exporter, dmabuf, -ret, err);
+	*attribute = request.attribute;
+	return 0;
+}
+
 int vfio_dmabuf_map(int dmabuf, size_t length, void **address, struct error *err)
 {
 	void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);

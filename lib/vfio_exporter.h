@@ -95,6 +95,23 @@ bool vfio_exporter_can_revoke(struct vfio_exporter *exporter);
  */
 int vfio_dmabuf_map(int dmabuf, size_t length, void **address, struct error *err);
 
+/* What the CPU's mappings of a dma-buf are; as the kernel numbers them. */
+enum vfio_memory_attribute {
+	VFIO_MEMORY_UNCACHED,		/* at first */
+	VFIO_MEMORY_WRITE_COMBINING,
+};
+
+/*
+ * VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR: what mappings of one dma-buf will be, before the first of them is
+ * made. -EBUSY: there was one. -EOPNOTSUPP: the BAR cannot be mapped so, as it is not prefetchable.
+ */
+int vfio_exporter_set_memory_attribute(struct vfio_exporter *exporter, int dmabuf,
+				       enum vfio_memory_attribute attribute, struct error *err);
+int vfio_exporter_memory_attribute(struct vfio_exporter *exporter, int dmabuf,
+				   enum vfio_memory_attribute *attribute, struct error *err);
+/* Whether this kernel knows that feature, for this device. */
+bool vfio_exporter_has_memory_attribute(struct vfio_exporter *exporter);
+
 /* PCI_COMMAND's memory bit by read, modify, write; off revokes until it is on again. */
 int vfio_exporter_set_memory(struct vfio_exporter *exporter, bool on, struct error *err);
 int vfio_exporter_memory(struct vfio_exporter *exporter, bool *on, struct error *err);

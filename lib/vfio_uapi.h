@@ -32,4 +32,13 @@ struct vfio_device_feature_dma_buf_revoke {
 };
 #endif
 
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR
+#define VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR 15
+
+struct vfio_device_feature_dma_buf_memattr {
+	__s32 dmabuf_fd;
+	__u32 attribute;
+};
+#endif
+
 #endif

@@ -31,13 +31,13 @@ static __u32 flags_of(enum hooked_caller caller)
 	return caller == HOOKED_ANYBODY ? FUNCTION_HOOK_ANYBODY : 0;
 }
 
-static void set_next(struct hooked_function *hook, const char *function, enum hooked_caller caller,
-		     enum function_hook_action action)
+void hooked_function_hold_nth(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			      enum function_hook_action place, unsigned int nth)
 {
 	set(hook, function, (struct function_hook_request){
-		.nth = 1,
+		.nth = nth,
 		.count = 1,
-		.action = action,
+		.action = place,
 		.flags = flags_of(caller),
 	});
 }
@@ -45,12 +45,12 @@ static void set_next(struct hooked_function *hook, const char *function, enum ho
 void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
 			  enum function_hook_action place)
 {
-	set_next(hook, function, caller, place);
+	hooked_function_hold_nth(hook, function, caller, place, 1);
 }
 
 void hooked_function_watch(struct hooked_function *hook, const char *function, enum hooked_caller caller)
 {
-	set_next(hook, function, caller, FUNCTION_HOOK_WATCH);
+	hooked_function_hold_nth(hook, function, caller, FUNCTION_HOOK_WATCH, 1);
 }
 
 void hooked_function_answer(struct hooked_function *hook, const char *function, enum hooked_caller caller,

@@ -25,6 +25,9 @@ enum hooked_caller { HOOKED_THIS_PROCESS, HOOKED_ANYBODY };
 /* Holds the next call of it in that place: FUNCTION_HOOK_HOLD_BEFORE or _AFTER. */
 void hooked_function_hold(struct hooked_function *hook, const char *function, enum hooked_caller caller,
 			  enum function_hook_action place);
+/* The same with the nth call from now on, from 1. */
+void hooked_function_hold_nth(struct hooked_function *hook, const char *function, enum hooked_caller caller,
+			      enum function_hook_action place, unsigned int nth);
 /* Lets the next call of it run, also where nobody may sleep; it is there when it has. */
 void hooked_function_watch(struct hooked_function *hook, const char *function, enum hooked_caller caller);
 /* count calls from the nth on (from 1) do not run, and return that. */

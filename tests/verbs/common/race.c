@@ -163,7 +163,7 @@ void race_call(struct race *race, struct race_call *call, int (*function)(void *
 	race->under_way = call;
 }
 
-static bool is_over(struct race *race, struct race_call *call, time_t seconds)
+bool race_call_ends_within(struct race *race, struct race_call *call, time_t seconds)
 {
 	struct race_call **link = &race->under_way;
 	struct timespec until;
@@ -180,12 +180,12 @@ static bool is_over(struct race *race, struct race_call *call, time_t seconds)
 
 bool race_call_is_over(struct race *race, struct race_call *call)
 {
-	return is_over(race, call, 0);
+	return race_call_ends_within(race, call, 0);
 }
 
 void race_call_join(struct race *race, struct race_call *call, const char *what)
 {
-	if (is_over(race, call, WATCHDOG_S))
+	if (race_call_ends_within(race, call, WATCHDOG_S))
 		return;
 	printf("Bail out! %s has not returned for %d s\n", what, WATCHDOG_S);
 	fflush(stdout);

@@ -88,8 +88,9 @@ bool race_faults(const struct race *race);
 void race_call(struct race *race, struct race_call *call, int (*function)(void *), void *argument);
 /* Waits for its end; what names it where it hangs. */
 void race_call_join(struct race *race, struct race_call *call, const char *what);
-/* Is it over? Then it is joined. */
+/* Is it over, or is it within so many seconds? Then it is joined. */
 bool race_call_is_over(struct race *race, struct race_call *call);
+bool race_call_ends_within(struct race *race, struct race_call *call, time_t seconds);
 
 /* A registration of all of a dma-buf, for race_call(). */
 struct race_registration {
