@@ -133,6 +133,15 @@ int vfio_exporter_device_fd(const struct vfio_exporter *exporter)
 	return exporter->device.device_fd;
 }
 
+int vfio_exporter_ioas(const struct vfio_exporter *exporter, int *iommufd, uint32_t *ioas_id)
+{
+	if (exporter->device.interface != VFIO_INTERFACE_CDEV)
+		return -EOPNOTSUPP;
+	*iommufd = exporter->device.iommu_fd;
+	*ioas_id = exporter->device.ioas_id;
+	return 0;
+}
+
 int vfio_exporter_bar(struct vfio_exporter *exporter, unsigned int bar, struct vfio_bar *info,
 		      struct error *err)
 {

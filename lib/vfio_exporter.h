@@ -59,6 +59,8 @@ int vfio_exporter_reopen(struct vfio_exporter *exporter, struct error *err);
 
 const char *vfio_exporter_bdf(const struct vfio_exporter *exporter);
 int vfio_exporter_device_fd(const struct vfio_exporter *exporter);
+/* The iommufd, and the address space in it that the device does DMA in. -EOPNOTSUPP through its group. */
+int vfio_exporter_ioas(const struct vfio_exporter *exporter, int *iommufd, uint32_t *ioas_id);
 
 int vfio_exporter_bar(struct vfio_exporter *exporter, unsigned int bar, struct vfio_bar *info,
 		      struct error *err);

@@ -6,7 +6,7 @@ usage() {
 	sed "s/@BASES@/$(kernel/bases | paste -sd ' ' | sed 's/ / or /g')/" <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
        ./run test [--debug] [--full | --rounds N] [OPTION]... [NAME[@FLAVOUR]]...
-       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
+       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--switch] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
           and writes build/report/ (bench.json, index.html, plots)
@@ -30,8 +30,10 @@ shell:
   --nic MODEL         the emulated NIC: mlx5 (default), efa or irdma
   --second-nic MODEL  another one beside it
   --kernel FLAVOUR    stock, patched (default), lockdep or kasan
-  --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC
+  --iommu MODE        pt (default): few large maps; translated: every map and unmap reaches the NIC;
+                      none
   --nvme              a third exporter: an nvme with a controller memory buffer
+  --switch            NIC and exporter below one PCIe switch, without an IOMMU
   --hosts 2           a second guest, on the same fabric; "$PEER COMMAND" in the first runs COMMAND there
   -- COMMAND          in the guest; its standard input is empty
 all:
@@ -63,7 +65,7 @@ one_of() {
 }
 
 parse_options() {
-	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu=pt nvme='' hosts=1 mirror='' kernel_source='' wanted_base=''
+	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu='' nvme='' switch='' hosts=1 mirror='' kernel_source='' wanted_base=''
 	jobs=$(nproc) list=0 debug=0 full=0 rounds='' names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
@@ -86,6 +88,7 @@ parse_options() {
 		test:--debug) debug=1 ;;
 		test:--full) full=1 ;;
 		shell:--nvme) nvme=1 ;;
+		shell:--switch) switch=1 ;;
 		shell:--)
 			shift
 			[ $# -gt 0 ] || wrong "-- is followed by no command"
@@ -136,7 +139,7 @@ parse_value() {
 	--nic) one_of --nic "$2" mlx5 efa irdma && nic=$2 ;;
 	--kernel) one_of --kernel "$2" stock patched lockdep kasan && flavour=$2 ;;
 	--iommu)
-		one_of --iommu "$2" pt passthrough translated
+		one_of --iommu "$2" pt passthrough translated none
 		iommu=${2/passthrough/pt}
 		;;
 	esac

@@ -6,17 +6,20 @@ check_shell() {
 	if [ ${#guest_command[@]} -eq 0 ] && { [ ! -t 0 ] || [ ! -t 1 ]; }; then
 		wrong "a shell needs a terminal; give a command: ./run shell -- COMMAND"
 	fi
+	[ -z "$switch" ] || [ "${iommu:-none}$second_nic$hosts" = none1 ] ||
+		wrong "--switch goes with --iommu none, one NIC and one host"
 }
 
 run_shell() {
 	local arguments applied status=0
 	prepare "$flavour"
-	arguments=(--name shell --linux "$version" --kernel "$flavour" --iommu "$iommu" --nic "$nic" ${second_nic:+--second-nic "$second_nic"})
+	arguments=(--name shell --linux "$version" --kernel "$flavour" ${iommu:+--iommu "$iommu"} --nic "$nic" ${second_nic:+--second-nic "$second_nic"})
 	applied=$series
 	[ "$flavour" != stock ] || applied=none
 	arguments+=(--env SERIES="$applied" --env ORIGIN="$origin" --env BASE="$base")
 	[ "$hosts" = 1 ] || arguments+=(--hosts "$hosts")
 	[ -z "$nvme" ] || arguments+=(--nvme)
+	[ -z "$switch" ] || arguments+=(--switch)
 	if [ ${#guest_command[@]} -gt 0 ]; then
 		start_job "$project/lab/guest/boot" "${arguments[@]}" -- "${guest_command[@]}" < /dev/null
 		wait "$job" || status=$?

@@ -81,6 +81,8 @@ run_group() {
 		case $nic in
 		pair) nic=mlx5 second=(--hosts 2) ;;
 		pair-*) nic=${nic#pair-} second=(--hosts 2) ;;
+		switch) nic=mlx5 second=(--switch) ;;
+		switch-*) nic=${nic#switch-} second=(--switch) ;;
 		esac
 		id=test-${where#guest-}-$kernel-$iommu title="tests (${where#guest-}, $kernel, $iommu)"
 		[[ $nic != *+* ]] || second=(--second-nic "${nic#*+}")
@@ -155,7 +157,7 @@ run_test() {
 	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
 	prepare $kernels
-	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
+	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|switch-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
 	# shellcheck disable=SC2086
