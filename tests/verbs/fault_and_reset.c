@@ -64,8 +64,9 @@ static void must_read(const volatile void *address, uint64_t expected)
 }
 
 /*
- * A registration of mlx5 has mapped all, so it is after a reset that the NIC faults. QEMU lets the NIC of the lab reach memory, not the
- * registers of another device, so the read fails there once the fault has been answered.
+ * A registration of mlx5 has mapped all, so it is after a reset that the NIC faults. QEMU lets the NIC
+ * of the lab reach memory, not the registers of another device, so the read fails there once the fault
+ * has been answered.
  */
 static void rdma_read(struct fixture *fixture, bool was_reset, uint64_t expected)
 {

@@ -44,7 +44,7 @@ static void real_path(const char *bdf, char *path)
 		fail_msg("cannot tell where %s is: %s", bdf, strerror(errno));
 }
 
-/* Cuts the path to that of the bridge that is so many above the nearest one of both; false if there is none. */
+/* Leaves in path the bridge that is so many above the nearest one of both; false if there is none. */
 static bool find_bridge(const char *nic, const char *exporter, unsigned int above, char *path)
 {
 	char other[PATH_MAX], file[PATH_MAX + 32];
@@ -124,8 +124,8 @@ static void reset_once(struct race *race, unsigned int above, uint32_t seed)
 	if (took > race->longest)
 		race->longest = took;
 	if (reset.answered == before)
-		fail_msg("the reset took %lld ms, and the NIC has not let go of the memory: it was disabled before the exporter was told",
-			 took / NS_PER_MS);
+		fail_msg("the reset took %lld ms, and the NIC has not let go of the memory: "
+			 "it was disabled before the exporter was told", took / NS_PER_MS);
 	nic_starts_anew(race);
 	race_must_be_sealed(race, false);
 	must(trigger_undo(fixture, TRIGGER_RESET));
@@ -156,5 +156,5 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(above_the_switch, race_setup_recovering, race_teardown),
 };
 
-TEST_MAIN("a reset of NIC and exporter together; -n gives the rounds", TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC,
-	  tests)
+TEST_MAIN("a reset of NIC and exporter together; -n gives the rounds",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
