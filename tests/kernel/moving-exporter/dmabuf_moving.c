@@ -242,7 +242,7 @@ static void moving_release(struct dma_buf *dmabuf)
 
 static const struct dma_buf_ops moving_ops = {
 #ifdef DMABUF_HAS_LEVELS
-	/* Nothing calls back those who copy a PFN. */
+	/* It takes memory back while it is mapped, and zaps the mappings of CPUs. */
 	.revokes = true,
 #endif
 	.attach = moving_attach,
@@ -356,7 +356,8 @@ static int moving_revoke(struct moving_buffer *buffer)
 	dma_buf_revoke_mappings(dmabuf);
 	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
 	dma_resv_unlock(dmabuf->resv);
-	return dma_buf_wait_unmapped(dmabuf, false);
+	dma_buf_wait_unmapped(dmabuf);
+	return 0;
 }
 #else
 static int moving_revoke(struct moving_buffer *buffer)
