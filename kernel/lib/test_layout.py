@@ -113,6 +113,10 @@ class SeriesTest(unittest.TestCase):
         self.made.write("kernel/7.3/apart/cover", "apart: It\nText.\n")
         self.refuses("apart/cover: below the subject stand an empty line and the text")
 
+    def test_the_source_of_a_base(self):
+        for name, folder in (("7.2", "7.2"), ("kernel/7.2", "7.2"), (None, "current")):
+            self.assertEqual(layout.default_source(name).parts[-4:], ("build", "kernel", folder, "src"))
+
     def test_versions(self):
         self.assertEqual(layout.version_of(self.made.source), ("7.3", "7.3.4"))
         self.made.write("src/Makefile", "VERSION = 7\nPATCHLEVEL = 4\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n")
