@@ -148,20 +148,20 @@ level_page() {
 }
 
 run_test() {
-	local groups kernels where iommu kernel group_names one status=0 to_come=() round_options=()
+	local groups flavours where iommu kernel group_names one status=0 to_come=() round_options=()
 	groups=$(printf '%s\n' "$plan" | awk -F '\t' '{
 		key = $2 " " $3 " " $4
 		if (!(key in names)) order[n++] = key
 		names[key] = names[key] " " $1
 	} END { for (i = 0; i < n; i++) print order[i] names[order[i]] }')
-	kernels=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
+	flavours=$(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest/ && !seen[$4]++ { print $4 }')
 	# shellcheck disable=SC2086
-	prepare $kernels
+	prepare $flavours
 	for one in $(printf '%s\n' "$plan" | awk -F '\t' '$2 ~ /^guest-(pair-|switch-|.*\+)?irdma/ && !seen[$4]++ { print $4 }'); do
 		step_irdma "$one"
 	done
 	# shellcheck disable=SC2086
-	step_test_modules $kernels
+	step_test_modules $flavours
 	step_rdma_core
 	step_perftest
 	step_kselftests
