@@ -188,6 +188,7 @@ step_test_modules() {
 		[ "$flavour" != stock ] || tree=$kernels/src
 		step "test-modules-$version-$flavour" "test modules ($flavour)" \
 			"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
+				@tests/kernel/plain-importer \
 				"$(stamp_of "kernel-$version-$flavour")")" last_line "${enter[@]}" -- tests/kernel/build-modules \
 			"$tree" "$kernels/$flavour" "$kernels/test-modules/$flavour" "$jobs"
 	done
