@@ -22,18 +22,21 @@ function(nic_add_fuzz_target name replay fuzzer)
 endfunction()
 
 # Library NAME-model of SOURCES, which is everything but main(), and program nic-NAME. FOLDER of the
-# kernel's tree, which must have FILE, is there to be included as AS.
+# kernel's TREE (KERNEL_SOURCE without one), which must have FILE, is there to be included as AS.
 function(nic_add_model name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER;FILE;AS" "SOURCES")
-	if(NOT EXISTS ${KERNEL_SOURCE}/${arg_FOLDER}/${arg_FILE})
-		message(FATAL_ERROR "KERNEL_SOURCE=${KERNEL_SOURCE} has no ${arg_FOLDER}/${arg_FILE}: "
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER;FILE;AS;TREE" "SOURCES")
+	if(NOT arg_TREE)
+		set(arg_TREE ${KERNEL_SOURCE})
+	endif()
+	if(NOT EXISTS ${arg_TREE}/${arg_FOLDER}/${arg_FILE})
+		message(FATAL_ERROR "${arg_TREE} has no ${arg_FOLDER}/${arg_FILE}: "
 			"give the top of a Linux source tree")
 	endif()
 	# Only that one folder of the kernel's headers: the others would hide the system's.
 	set(kernel_include ${CMAKE_CURRENT_BINARY_DIR}/kernel-include)
 	cmake_path(GET arg_AS PARENT_PATH parent)
 	file(MAKE_DIRECTORY ${kernel_include}/${parent})
-	file(CREATE_LINK ${KERNEL_SOURCE}/${arg_FOLDER} ${kernel_include}/${arg_AS} SYMBOLIC)
+	file(CREATE_LINK ${arg_TREE}/${arg_FOLDER} ${kernel_include}/${arg_AS} SYMBOLIC)
 
 	add_library(${name}-model STATIC ${arg_SOURCES})
 	target_include_directories(${name}-model PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})

@@ -215,10 +215,11 @@ step_kselftests() {
 }
 
 step_programs() {
+	local others=(build/kernel/*/src)
 	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic \
-		@lab/steps/build-programs \
+		@lab/steps/build-programs "${others[*]}" \
 		"$(stamp_of "source-$version")")" ninja_progress \
-		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs"
+		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs" "${others[@]}"
 	# The device models are made for the kernel's own layouts; a guest and the documents find all of it here.
 	[ -L build/programs ] || rm -rf build/programs
 	ln -sfn "kernel/$version/programs" build/programs
