@@ -4,12 +4,16 @@
  * device, a revoke takes the key from the device by one command and at once, and the MR is dead from
  * then on: an un-revoke does not bring it back, and it can be deregistered like any other.
  *
+ * Nothing is allocated for it. The case that shows it answers for a function of the kernel
+ * (tests/kernel/function-hook).
+ *
  * A queue pair of irdma cannot leave the error state: there are new ones after each error.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fixture.h"
+#include "hooked_function.h"
 #include "trigger.h"
 
 #define LENGTH 4096
@@ -43,6 +47,9 @@ static void must_have_cost(const struct fixture *fixture, struct device_work bef
 	assert_int_equal(after.commands - before.commands, registrations + deallocations);
 }
 
+/* Where the driver gets the requests of its commands. */
+static struct hooked_function requests;
+
 /* The model counts from its start on, and tests before this one may have broken its driver on purpose. */
 static uint64_t stale_before, strays_before;
 
@@ -63,8 +70,10 @@ static int tear_down(void **state)
 	struct fixture *fixture = *state;
 	uint64_t stale = lab_counter(fixture, "stale_keys") - stale_before;
 	uint64_t strays = lab_counter(fixture, "dma.unmapped_accesses") - strays_before;
-	int ret = fixture_teardown(state);
+	int ret;
 
+	hooked_function_close(&requests);
+	ret = fixture_teardown(state);
 	if (stale || strays)
 		print_error("# %lu stale keys, %lu stray accesses\n", stale, strays);
 	return stale || strays ? -1 : ret;
@@ -286,6 +295,31 @@ static void any_revoke(void **state)
 	assert_true(pulled >= 2);
 }
 
+#define ALL_CALLS 100
+
+/* There is no memory for one more request: neither a revoke nor a dereg needs it. */
+static void no_request_is_left(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ibv_mr *other = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	uint64_t resets = lab_counter(fixture, "resets");
+	struct device_work before = work_so_far(fixture);
+
+	hooked_function_answer(&requests, "irdma_alloc_and_get_cqp_request", HOOKED_THIS_PROCESS, 1,
+			       ALL_CALLS, 0);
+	assert_int_equal(ibv_dereg_mr(other), 0);
+	must_have_cost(fixture, before, 0, 1);
+	fixture_revoke(fixture);
+	must_have_cost(fixture, before, 0, 2);
+	hooked_function_close(&requests);
+	assert_int_equal(lab_counter(fixture, "resets"), resets);
+	fixture_unrevoke(fixture);
+	must_be_dead(fixture);
+	assert_int_equal(ibv_dereg_mr(fixture->mr), 0);
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	must_serve(fixture, 1);
+}
+
 #define test_dies(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -298,6 +332,8 @@ static const struct CMUnitTest tests[] = {
 	test_dies(registers_again),
 	test_dies(dereg_while_revoked),
 	test_dies(any_revoke),
+	/* The last: a driver that fails here has the NIC reset. */
+	test_dies(no_request_is_left),
 };
 
 /* Another vendor's importer is not what this program is about. */

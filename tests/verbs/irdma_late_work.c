@@ -2,7 +2,8 @@
 /*
  * irdma goes, and with it a CQ of the kernel's own (the MAD layer's), whose completions are polled by a
  * work item that is late, or whose last event is late. What it finds must not be freed: KASAN tells, or
- * the test itself where nothing may be queued. -n gives the rounds of each case.
+ * the test itself where nothing may be queued. And the work that polls the control queue's CQ is late:
+ * it must have ended before the driver polls that CQ itself. -n gives the rounds of each case.
  */
 #include "departure.h"
 #include "hooked_function.h"
@@ -94,6 +95,36 @@ static void event_after_the_work_was_cancelled(void **state)
 	}
 }
 
+/*
+ * The last command but one destroys CEQ 0, and the driver polls for its completion without a lock. The
+ * work that the events of that CEQ queued polls the same CQ: both could take the completion.
+ */
+static void completion_of_a_command_is_taken_once(void **state)
+{
+	struct race *race = *state;
+	unsigned int both = 0;
+
+	for_each_round(i) {
+		static struct departure departure;
+		struct hooked_function *work = &first, *ceqs_go = &second, *driver_polls = &poll;
+
+		prepare(race, &departure, i);
+		hooked_function_watch(ceqs_go, "irdma_destroy_pble_prm", HOOKED_ANYBODY);
+		hooked_function_watch(driver_polls, "irdma_sc_cceq_destroy_done", HOOKED_ANYBODY);
+		hold_before(work, "cqp_compl_worker");
+		departure_begin(race, &departure);
+		hooked_function_wait(work);
+		hooked_function_wait(ceqs_go);
+		both += hooked_function_met(driver_polls, SOON_MS);
+		hooked_function_release(work);
+		hooked_function_wait(driver_polls);
+		departure_join(race, &departure);
+		departure_undo(race, &departure, i);
+	}
+	print_message("# the driver polled beside its work in %u rounds of %u\n", both, test_rounds.done);
+	assert_int_equal(both, 0);
+}
+
 static int tear_down(void **state)
 {
 	struct race *race = *state;
@@ -111,6 +142,7 @@ static int tear_down(void **state)
 static const struct CMUnitTest tests[] = {
 	test(polled_after_the_qp_is_freed),
 	test(event_after_the_work_was_cancelled),
+	test(completion_of_a_command_is_taken_once),
 };
 
 TEST_MAIN("irdma goes while the work of a CQ is late; -n gives the rounds",

@@ -115,6 +115,10 @@ static void lose_the_nic(struct race *race, enum knob_action action, unsigned in
 	struct fixture *fixture = race->fixture;
 	struct bystander bystander = { 0 };
 
+	/* The driver of the network device has a control queue, too, and is not to wait for it in vain. */
+	bool lan_driver = !race_faults(race);
+	uint64_t unanswered = lan_driver ? lab_counter(fixture, "admin_unanswered") : 0;
+
 	bystander_open(&bystander);
 	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
 	must_write_through(fixture, i);
@@ -139,6 +143,9 @@ static void lose_the_nic(struct race *race, enum knob_action action, unsigned in
 	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
 	bystander_close(&bystander);
 	race_was_lost_times(race, i + 1);
+	if (lan_driver && lab_counter(fixture, "admin_unanswered") != unanswered)
+		fail_msg("commands of the LAN driver without an answer: %lu",
+			 lab_counter(fixture, "admin_unanswered") - unanswered);
 }
 
 static void refused(void **state)

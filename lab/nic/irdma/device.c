@@ -58,6 +58,7 @@ void irdma_device_teardown(struct irdma_device *dev)
 void irdma_device_reset(struct irdma_device *dev)
 {
 	irdma_log(dev, "reset");
+	admin_queue_reset(dev->admin);
 	control_queue_reset(dev->control);
 	irdma_device_teardown(dev);
 	event_queues_reset(dev->events, true);
@@ -203,6 +204,7 @@ struct irdma_device *irdma_device_new(const struct irdma_options *options,
 	dev->hmc = hmc_new(dev);
 	dev->events = event_queues_new(dev);
 	dev->control = control_queue_new(dev);
+	dev->admin = admin_queue_new(dev);
 	knobs_set_release(dev->knobs, on_release, dev);
 	if (host->control)
 		add_commands(dev, host->control);
@@ -222,6 +224,7 @@ void irdma_device_free(struct irdma_device *dev)
 	id_table_free(dev->ahs);
 	id_table_free(dev->neighbours);
 	id_table_free(dev->groups);
+	admin_queue_free(dev->admin);
 	control_queue_free(dev->control);
 	event_queues_free(dev->events);
 	hmc_free(dev->hmc);

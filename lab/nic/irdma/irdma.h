@@ -37,6 +37,7 @@
 #define MAX_MTU 4096u
 #define MAX_STAG_INDEX 0xffffffu
 
+struct admin_queue;
 struct control_queue;
 struct event_queues;
 struct hmc;
@@ -75,6 +76,7 @@ struct irdma_device {
 	struct hmc *hmc;
 	struct event_queues *events;
 	struct control_queue *control;
+	struct admin_queue *admin;
 	struct turns *turns;
 };
 
@@ -100,6 +102,21 @@ void registers_free(struct registers *registers);
 void registers_reset(struct registers *registers);
 u32 registers_read(struct registers *registers, u64 offset);
 void registers_write(struct registers *registers, u64 offset, u32 value);
+
+/* ---- admin_queue.c: of the LAN side -------------------------------------------------------------- */
+
+/* Where the E810 has them: the ring's address, its length and enable bit, head and tail. */
+#define ADMIN_QUEUE_BASE_LOW 0x80000u
+#define ADMIN_QUEUE_BASE_HIGH 0x80100u
+#define ADMIN_QUEUE_LENGTH 0x80200u
+#define ADMIN_QUEUE_HEAD 0x80300u
+#define ADMIN_QUEUE_TAIL 0x80400u
+
+struct admin_queue *admin_queue_new(struct irdma_device *dev);
+void admin_queue_free(struct admin_queue *admin);
+void admin_queue_reset(struct admin_queue *admin);
+u32 admin_queue_read(const struct admin_queue *admin, u64 offset);
+void admin_queue_write(struct admin_queue *admin, u64 offset, u32 value);
 
 /* ---- control_queue.c ------------------------------------------------------------------------ */
 

@@ -52,6 +52,9 @@ u32 registers_read(struct registers *registers, u64 offset)
 		return dev->mac[0] | dev->mac[1] << 8 | dev->mac[2] << 16 | (u32)dev->mac[3] << 24;
 	case PRTGL_SAH:
 		return dev->mac[4] | dev->mac[5] << 8;
+	case ADMIN_QUEUE_LENGTH:
+	case ADMIN_QUEUE_HEAD:
+		return admin_queue_read(dev->admin, offset);
 	default:
 		return 0;
 	}
@@ -113,6 +116,13 @@ void registers_write(struct registers *registers, u64 offset, u32 value)
 		break;
 	case PFINT_AEQCTL:
 		event_set_aeq_cause(dev->events, value);
+		break;
+	case ADMIN_QUEUE_BASE_LOW:
+	case ADMIN_QUEUE_BASE_HIGH:
+	case ADMIN_QUEUE_LENGTH:
+	case ADMIN_QUEUE_HEAD:
+	case ADMIN_QUEUE_TAIL:
+		admin_queue_write(dev->admin, offset, value);
 		break;
 	default:
 		/* Acknowledgements, cache invalidations and interrupt rates change nothing here. */

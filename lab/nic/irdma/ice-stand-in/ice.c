@@ -13,6 +13,8 @@
 #include <linux/net/intel/iidc_rdma.h>
 #include <linux/net/intel/iidc_rdma_ice.h>
 
+#include "admin.h"
+
 #define STAND_IN_MAX_VECTORS 64
 #define STAND_IN_VPORT 3
 #define STAND_IN_SPEED SPEED_100000
@@ -34,6 +36,7 @@ struct stand_in {
 	struct net_device *netdev;
 	void __iomem *registers;
 	struct stand_in_roce *roce; /* NULL while it is unplugged */
+	struct admin_queue admin;
 	struct work_struct reset;
 	struct mutex lock; /* protects vectors */
 	int vectors;
@@ -48,19 +51,19 @@ static struct stand_in *stand_in_of(struct iidc_rdma_core_dev_info *info)
 int ice_add_rdma_qset(struct iidc_rdma_core_dev_info *info, struct iidc_rdma_qset_params *qset)
 {
 	qset->teid = qset->qs_handle;
-	return 0;
+	return admin_queue_send(&stand_in_of(info)->admin, ADMIN_ADD_RDMA_QSET);
 }
 EXPORT_SYMBOL_GPL(ice_add_rdma_qset);
 
 int ice_del_rdma_qset(struct iidc_rdma_core_dev_info *info, struct iidc_rdma_qset_params *qset)
 {
-	return 0;
+	return admin_queue_send(&stand_in_of(info)->admin, ADMIN_DELETE_RDMA_QSET);
 }
 EXPORT_SYMBOL_GPL(ice_del_rdma_qset);
 
 int ice_rdma_update_vsi_filter(struct iidc_rdma_core_dev_info *info, u16 vsi, bool enable)
 {
-	return 0;
+	return admin_queue_send(&stand_in_of(info)->admin, ADMIN_UPDATE_VSI);
 }
 EXPORT_SYMBOL_GPL(ice_rdma_update_vsi_filter);
 
@@ -70,6 +73,20 @@ int ice_rdma_request_reset(struct iidc_rdma_core_dev_info *info, enum iidc_rdma_
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ice_rdma_request_reset);
+
+/* Not in the headers of a kernel without the series. */
+void ice_rdma_stop_and_reset(struct iidc_rdma_core_dev_info *info);
+
+void ice_rdma_stop_and_reset(struct iidc_rdma_core_dev_info *info)
+{
+	struct stand_in *stand_in = stand_in_of(info);
+
+	/* First, or a command is sent that cannot be answered. */
+	admin_queue_stop(&stand_in->admin);
+	pci_clear_master(stand_in->pdev);
+	schedule_work(&stand_in->reset);
+}
+EXPORT_SYMBOL_GPL(ice_rdma_stop_and_reset);
 
 int ice_alloc_rdma_qvector(struct iidc_rdma_core_dev_info *info, struct msix_entry *entry)
 {
@@ -196,6 +213,7 @@ static void stand_in_reset(struct work_struct *work)
 	if (!stand_in->roce)
 		return;
 	stand_in_unplug(stand_in);
+	admin_queue_send(&stand_in->admin, ADMIN_QUEUE_SHUTDOWN);
 	/* Whoever unbinds the driver holds the lock, and waits for this work. */
 	err = pci_try_reset_function(pdev);
 	if (err) {
@@ -203,7 +221,9 @@ static void stand_in_reset(struct work_struct *work)
 		return;
 	}
 	pci_set_master(pdev);
-	err = stand_in_plug(stand_in);
+	err = admin_queue_start(&stand_in->admin);
+	if (!err)
+		err = stand_in_plug(stand_in);
 	if (err)
 		pci_err(pdev, "cannot add the RDMA device after a reset: %d\n", err);
 	else
@@ -258,6 +278,11 @@ static int stand_in_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!stand_in->registers)
 		return -ENOMEM;
 	pci_set_master(pdev);
+	err = admin_queue_init(&stand_in->admin, pdev, stand_in->registers);
+	if (!err)
+		err = admin_queue_start(&stand_in->admin);
+	if (err)
+		goto clear_master;
 	err = pci_alloc_irq_vectors(pdev, 2, STAND_IN_MAX_VECTORS, PCI_IRQ_MSIX);
 	if (err < 0)
 		goto clear_master;

@@ -28,6 +28,14 @@ int idpf_idc_request_reset(struct iidc_rdma_core_dev_info *info, enum iidc_rdma_
 }
 EXPORT_SYMBOL_GPL(idpf_idc_request_reset);
 
+/* Not in the headers of a kernel without the series. */
+void idpf_idc_stop_and_reset(struct iidc_rdma_core_dev_info *info);
+
+void idpf_idc_stop_and_reset(struct iidc_rdma_core_dev_info *info)
+{
+}
+EXPORT_SYMBOL_GPL(idpf_idc_stop_and_reset);
+
 int idpf_idc_vport_dev_ctrl(struct iidc_rdma_core_dev_info *info, bool up)
 {
 	return -ENODEV;
