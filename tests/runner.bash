@@ -3,6 +3,9 @@
 # What run and run-in-guest share: the manifest, one test's run, and the JUnit file of all of them.
 # Sourced with TESTS set to this folder.
 
+# shellcheck source=lab/guest/flavour.bash
+. "$TESTS/../lab/guest/flavour.bash"
+
 # shellcheck disable=SC2034  # for those who source this
 declare -A WHERE IOMMU KERNEL SECONDS_OF COMMAND DESCRIPTION
 NAMES=()
@@ -77,10 +80,11 @@ patience() {
 
 # How many times longer a test may take on a kernel that checks itself.
 runner_slowness() {
-	case $1 in
-	lockdep | kasan | *-lockdep | *-kasan) echo 5 ;;
-	*) echo 1 ;;
-	esac
+	if checks_itself "$1"; then
+		echo 5
+	else
+		echo 1
+	fi
 }
 
 # NAME@KERNEL is the guest test NAME on another kernel than its own.

@@ -63,6 +63,16 @@ class StepsTest(unittest.TestCase):
         self.assertNotEqual(self.steps("hash @link.patch"), before)
 
 
+class GuestTest(unittest.TestCase):
+    def test_kernels_that_check_themselves(self):
+        for flavour, expected in (("lockdep", True), ("kasan", True), ("without-fix-one-kasan", True), ("mutant-one-lockdep", True),
+                                  ("stock", False), ("patched", False), ("without-fix-one", False),
+                                  ("without-nokasan", False), ("without-kasan-fix", False)):
+            with self.subTest(flavour):
+                said = bash(f". {PROJECT}/lab/guest/flavour.bash\nif checks_itself {flavour}; then echo yes; fi", PROJECT)
+                self.assertEqual(said, "yes\n" if expected else "")
+
+
 class RunnerTest(unittest.TestCase):
     def listed(self, *names):
         done = subprocess.run([PROJECT / "tests/run", "--list", *names], text=True, capture_output=True, check=False)

@@ -182,14 +182,13 @@ step_irdma() {
 
 # step_test_modules FLAVOUR...: kernel modules of the tests, once for those that are made of the same kernel
 step_test_modules() {
-	local one flavour tree
+	local one flavour tree inputs=(tests/kernel/build-modules tests/kernel/*/ kernel/same-paths)
 	for flavour in $(for one in "$@"; do base_kernel "$one"; done | sort -u); do
 		tree=$kernels/patched-src
 		[ "$flavour" != stock ] || tree=$kernels/src
 		step "test-modules-$version-$flavour" "test modules ($flavour)" \
-			"$(hash @tests/kernel/build-modules @tests/kernel/function-hook @tests/kernel/moving-exporter \
-				@tests/kernel/plain-importer \
-				"$(stamp_of "kernel-$version-$flavour")")" last_line "${enter[@]}" -- tests/kernel/build-modules \
+			"$(hash "${inputs[@]/#/@}" "$(stamp_of "kernel-$version-$flavour")")" last_line \
+			"${enter[@]}" -- tests/kernel/build-modules \
 			"$tree" "$kernels/$flavour" "$kernels/test-modules/$flavour" "$jobs"
 	done
 }
@@ -214,11 +213,19 @@ step_kselftests() {
 		"${enter[@]}" -- tests/kernel/build-kselftests "$kernels/patched-src" "$kernels/kselftests" "$jobs"
 }
 
+# All of the checkout but what runs have made: CMake reads from most folders, and a list of them would lack the next one.
+# What has not changed, ninja does not build.
+program_inputs() {
+	local entry
+	for entry in *; do
+		[ "$entry" = build ] || printf '@%s\n' "$entry"
+	done
+}
+
 step_programs() {
-	local others=(build/kernel/*/src)
-	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic \
-		@lab/steps/build-programs "${others[*]}" \
-		"$(stamp_of "source-$version")")" ninja_progress \
+	local inputs others=(build/kernel/*/src)
+	mapfile -t inputs < <(program_inputs)
+	step "programs-$version" "programs" "$(hash "${inputs[@]}" "${others[*]}" "$(stamp_of "source-$version")")" ninja_progress \
 		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs" "${others[@]}"
 	# The device models are made for the kernel's own layouts; a guest and the documents find all of it here.
 	[ -L build/programs ] || rm -rf build/programs

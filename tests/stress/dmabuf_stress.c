@@ -491,17 +491,10 @@ static void print_counts(void)
 			      atomic_load(&stress.done[i]), atomic_load(&stress.refused[i]));
 }
 
-/* The last word of the flavour says so: lockdep, kasan, without-SLUG-lockdep, without-SLUG-kasan. */
+/* lab/guest/boot says so. */
 static bool kernel_checks_itself(void)
 {
-	const char *kernel = getenv("LAB_KERNEL");
-	const char *word;
-
-	if (!kernel)
-		return false;
-	word = strrchr(kernel, '-');
-	word = word ? word + 1 : kernel;
-	return !strcmp(word, "lockdep") || !strcmp(word, "kasan");
+	return getenv("LAB_DEBUG");
 }
 
 /* -D, else a minute on a kernel that checks itself. */

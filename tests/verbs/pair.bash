@@ -69,12 +69,14 @@ clock_was_measured() {
 	! grep -q 'Correlation coefficient' "$scratch"/*.log
 }
 
-# pair() until perftest could measure its clock.
+# pair() until perftest could measure its clock. What ended badly is no reason to try again, whatever it said of the clock.
 perftest_pair() {
 	local try
 	for ((try = 1; try <= 20; try++)); do
 		pair "$@"
-		! clock_was_measured || break
+		if clock_was_measured || ! both_ended_well; then
+			break
+		fi
 	done
 }
 
