@@ -214,7 +214,7 @@ step_kselftests() {
 }
 
 step_programs() {
-	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @lib @benchmarks @docs @tests @lab/nic \
+	step "programs-$version" "programs" "$(hash @CMakeLists.txt @kernel/CMakeLists.txt @kernel-headers @lib @benchmarks @tools @docs @tests @lab/nic \
 		@lab/steps/build-programs \
 		"$(stamp_of "source-$version")")" ninja_progress \
 		"${enter[@]}" -- lab/steps/build-programs "$kernels/programs" "$kernels/src" "$jobs"
