@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "vfio_exporter.h"
 
 #define ANSWER_TIMEOUT_MS 20000

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compat.h"
+
 __attribute__((format(printf, 4, 0)))
 static int error_vset(struct error *err, bool missing, int errnum, const char *format, va_list args)
 {

@@ -6,12 +6,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/iommufd.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "vfio_uapi.h"
 
 #define SYSFS_PCI "/sys/bus/pci/devices"
 

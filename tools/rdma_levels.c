@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RDMA_NLDEV_ATTR_DEV_DMABUF_LEVEL of the kernel series; other kernels may use its number for else. */
-#define ATTR_DEV_DMABUF_LEVEL 119
-
 static const char *const names[] = {
 	[DMABUF_LEVEL_FAULTING] = "faulting",
 	[DMABUF_LEVEL_REVOKING] = "revoking",
@@ -29,7 +26,7 @@ const char *dmabuf_level_name(enum dmabuf_level level)
 	return names[level];
 }
 
-/* A string that is none of the names is another attribute of another kernel. */
+/* Other kernels may use the attribute's number for else: a string that is none of the names is that. */
 static enum dmabuf_level level_of(const struct nlattr *attr)
 {
 	const char *text;
@@ -48,11 +45,11 @@ static enum dmabuf_level level_of(const struct nlattr *attr)
 
 static int add_device(struct nl_msg *msg, void *arg)
 {
-	struct nlattr *attrs[ATTR_DEV_DMABUF_LEVEL + 1];
+	struct nlattr *attrs[RDMA_NLDEV_ATTR_DEV_DMABUF_LEVEL + 1];
 	struct list *list = arg;
 	struct rdma_level *entries;
 
-	if (nlmsg_parse(nlmsg_hdr(msg), 0, attrs, ATTR_DEV_DMABUF_LEVEL, NULL) < 0 ||
+	if (nlmsg_parse(nlmsg_hdr(msg), 0, attrs, RDMA_NLDEV_ATTR_DEV_DMABUF_LEVEL, NULL) < 0 ||
 	    !attrs[RDMA_NLDEV_ATTR_DEV_NAME]) {
 		list->error = -EPROTO;
 		return NL_STOP;
@@ -65,7 +62,7 @@ static int add_device(struct nl_msg *msg, void *arg)
 	list->entries = entries;
 	entries += list->count++;
 	nla_strlcpy(entries->device, attrs[RDMA_NLDEV_ATTR_DEV_NAME], sizeof(entries->device));
-	entries->level = level_of(attrs[ATTR_DEV_DMABUF_LEVEL]);
+	entries->level = level_of(attrs[RDMA_NLDEV_ATTR_DEV_DMABUF_LEVEL]);
 	return NL_OK;
 }
 

@@ -103,22 +103,28 @@ static void enable_memory(int device)
 	check((int)pwrite(device, command, 2, place), "writing PCI_COMMAND");
 }
 
+static int feature(int device, uint32_t flags, const void *data, size_t size)
+{
+	union {
+		struct vfio_device_feature feature;
+		char space[256];
+	} request = { .feature = { .argsz = sizeof(request.feature) + size, .flags = flags } };
+
+	memcpy(request.feature.data, data, size);
+	return ioctl(device, VFIO_DEVICE_FEATURE, &request);
+}
+
 static int export_range(int device, unsigned int bar)
 {
-	struct {
-		struct vfio_device_feature header;
+	union {
 		struct vfio_device_feature_dma_buf get;
-		struct vfio_region_dma_range range;
-	} request = {
-		.header.argsz = sizeof(request),
-		.header.flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF,
-		.get.region_index = bar,
-		.get.open_flags = O_RDWR | O_CLOEXEC,
-		.get.nr_ranges = 1,
-		.range.length = LENGTH,
-	};
+		char space[sizeof(struct vfio_device_feature_dma_buf) +
+			   sizeof(struct vfio_region_dma_range)];
+	} range = { .get = { .region_index = bar, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1 } };
 
-	return check(ioctl(device, VFIO_DEVICE_FEATURE, &request), "exporting a dma-buf");
+	range.get.dma_ranges[0].length = LENGTH;
+	return check(feature(device, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF, &range,
+			     sizeof(range)), "exporting a dma-buf");
 }
 
 /* The number could mean something else to another kernel: ask before it is used. */
@@ -140,16 +146,10 @@ static void need_revoke(int device)
  */
 static void revoke_dmabuf(int device, int dmabuf)
 {
-	struct {
-		struct vfio_device_feature header;
-		struct vfio_device_feature_dma_buf_revoke revoke;
-	} request = {
-		.header.argsz = sizeof(request),
-		.header.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
-		.revoke.dmabuf_fd = dmabuf,
-	};
+	struct vfio_device_feature_dma_buf_revoke request = { .dmabuf_fd = dmabuf };
 
-	if (ioctl(device, VFIO_DEVICE_FEATURE, &request) && errno != EBADFD)
+	if (feature(device, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE, &request,
+		    sizeof(request)) && errno != EBADFD)
 		check(-1, "revoking the dma-buf");
 }
 

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "compat.h"
 #include "patience.h"
 
 #define NODES "/dev/infiniband"

@@ -396,10 +396,10 @@ static void __attribute__((noreturn)) be_killed(int fd, size_t length)
 	dup2(fd, 3);
 	close_range(4, ~0u, 0);
 	words = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
-	for (size_t i = 0; words != MAP_FAILED; i = (i + 1) % (length / PAGE))
-		guarded_write(words + i * WORDS, i);
-	for (;;)
+	while (words == MAP_FAILED)
 		pause();
+	for (size_t i = 0;; i = (i + 1) % (length / PAGE))
+		guarded_write(words + i * WORDS, i);
 }
 
 static void do_kill(struct worker *worker)

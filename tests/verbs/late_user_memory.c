@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/userfaultfd.h>
+#include <linux/vfio.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include "meanwhile.h"
-#include "vfio_uapi.h"
 
 #define PAGE 4096u
 #define HELD_S ((time_t)(TEST_TIMEOUT_NS / NS_PER_S))
@@ -233,13 +233,14 @@ static void what_config_space_gets(void **state)
 
 static void what_export_is_asked_for(void **state)
 {
-	struct { struct vfio_device_feature_dma_buf get; struct vfio_region_dma_range range; } request = {
-		.get = { .region_index = test_options.bar, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1 },
-		.range = { test_options.offset, PAGE },
+	const struct vfio_device_feature_dma_buf get = {
+		.region_index = test_options.bar, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1,
 	};
+	const struct vfio_region_dma_range range = { test_options.offset, PAGE };
 	uint8_t page[PAGE] = { 0 };
 
-	memcpy(page, &request, sizeof(request));
+	memcpy(page, &get, sizeof(get));
+	memcpy(page + sizeof(get), &range, sizeof(range));
 	must_hold_up_nothing(*state, export_late, page);
 }
 

@@ -116,7 +116,7 @@ static void must_die(void)
 	struct pollfd gone = { .events = POLLIN };
 	int status;
 
-	gone.fd = must_sys((int)syscall(SYS_pidfd_open, caller, 0));
+	gone.fd = must_sys(pidfd_open(caller, 0));
 	must_sys(kill(caller, SIGKILL));
 	if (poll(&gone, 1, TEST_TIMEOUT_NS / NS_PER_MS) != 1)
 		fail_msg("a caller that waits for a fence was killed, and is still there after %d s",

@@ -5,6 +5,7 @@
  * unbinding goes through although the dma-buf and its MR still exist.
  */
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 
 #include "driver.h"
 #include "fixture.h"
-#include "vfio_uapi.h"
 
 struct unbinding {
 	pthread_t thread;
@@ -39,9 +39,9 @@ static void *unbind_thread(void *argument)
 /* The event by which the kernel asks for the device. */
 static int ask_event(struct fixture *fixture)
 {
-	struct {
+	union {
 		struct vfio_irq_set set;
-		int32_t fd;
+		char space[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
 	} request = {
 		.set = {
 			.argsz = sizeof(request),
@@ -49,11 +49,12 @@ static int ask_event(struct fixture *fixture)
 			.index = VFIO_PCI_REQ_IRQ_INDEX,
 			.count = 1,
 		},
-		.fd = must_sys(eventfd(0, EFD_CLOEXEC)),
 	};
+	int32_t event = must_sys(eventfd(0, EFD_CLOEXEC));
 
+	memcpy(request.set.data, &event, sizeof(event));
 	must_sys(ioctl(vfio_exporter_device_fd(fixture->exporter), VFIO_DEVICE_SET_IRQS, &request));
-	return request.fd;
+	return event;
 }
 
 static bool happens(int event)

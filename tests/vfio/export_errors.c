@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Each way to ask VFIO for a wrong dma-buf and the errno it gives; and what a right one is. */
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include "fixture.h"
-#include "vfio_uapi.h"
 
 #define PAGE 4096u
 #define MAX_RANGES 4

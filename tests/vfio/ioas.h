@@ -31,7 +31,6 @@ static inline void ioas_close(struct ioas *ioas)
 	close(ioas->fd);
 }
 
-#ifdef IOMMU_IOAS_MAP_FILE
 static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
 				uint64_t iova)
 {
@@ -48,15 +47,6 @@ static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint6
 
 	return ioctl(ioas->fd, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
 }
-#else
-/* The system's headers are too old. */
-static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
-				uint64_t iova)
-{
-	(void)ioas, (void)fd, (void)start, (void)length, (void)iova;
-	return -ENOTTY;
-}
-#endif
 
 /* How many bytes were unmapped, or -errno. */
 static inline int64_t ioas_unmap(struct ioas *ioas, uint64_t iova, uint64_t length)

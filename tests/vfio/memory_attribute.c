@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/pci_regs.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 #include "guarded_access.h"
 #include "plain_dmabuf.h"
 #include "trigger.h"
-#include "vfio_uapi.h"
 
 #define PAGE 4096u
 #define WC VFIO_MEMORY_WRITE_COMBINING

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The CPU's mapping of a dma-buf: what may be asked of it, what it shows, and what a revoke makes of it. */
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,7 +11,6 @@
 
 #include "fixture.h"
 #include "guarded_access.h"
-#include "vfio_uapi.h"
 #include "witness.h"
 
 #define PAGE ((size_t)4096)
@@ -90,11 +90,15 @@ static void within_the_buffer(void **state)
 
 static int export_with(struct fixture *fixture, uint32_t open_flags)
 {
-	struct { struct vfio_device_feature_dma_buf get; struct vfio_region_dma_range range; } request = {
+	union {
+		struct vfio_device_feature_dma_buf get;
+		char space[sizeof(struct vfio_device_feature_dma_buf) +
+			   sizeof(struct vfio_region_dma_range)];
+	} request = {
 		.get = { .region_index = test_options.bar, .open_flags = open_flags, .nr_ranges = 1 },
-		.range = { test_options.offset, fixture->size },
 	};
 
+	request.get.dma_ranges[0] = (struct vfio_region_dma_range){ test_options.offset, fixture->size };
 	return must(vfio_exporter_feature(fixture->exporter, VFIO_DEVICE_FEATURE_GET,
 					  VFIO_DEVICE_FEATURE_DMA_BUF, &request, sizeof(request),
 					  &test_error));

@@ -4,6 +4,7 @@
  * kernel's virtio_vfio_pci is such a one and takes any function that it is told to.
  */
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 
 #include "driver.h"
 #include "fixture.h"
-#include "vfio_uapi.h"
 
 #define OTHER_DRIVER "virtio_vfio_pci"
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/udmabuf.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 #include "guarded_access.h"
 #include "ioas.h"
 #include "trigger.h"
-#include "vfio_uapi.h"
 
 #define PAGE 4096u
 #define IOVA 0x10000000ull

@@ -9,14 +9,14 @@
 
 #include "dmabuf_cq.h"
 
-struct create_cq {
+union create_cq {
 	struct ib_uverbs_ioctl_hdr header;
-	struct ib_uverbs_attr attrs[8];
+	char space[sizeof(struct ib_uverbs_ioctl_hdr) + 8 * sizeof(struct ib_uverbs_attr)];
 };
 
-static struct ib_uverbs_attr *add(struct create_cq *command, uint16_t id, uint16_t length)
+static struct ib_uverbs_attr *add(union create_cq *command, uint16_t id, uint16_t length)
 {
-	struct ib_uverbs_attr *attr = &command->attrs[command->header.num_attrs++];
+	struct ib_uverbs_attr *attr = &command->header.attrs[command->header.num_attrs++];
 
 	attr->attr_id = id;
 	attr->len = length;
@@ -25,7 +25,7 @@ static struct ib_uverbs_attr *add(struct create_cq *command, uint16_t id, uint16
 }
 
 /* What is read and fits into the field stands in it. */
-static void add_in(struct create_cq *command, uint16_t id, uint16_t length, const void *data)
+static void add_in(union create_cq *command, uint16_t id, uint16_t length, const void *data)
 {
 	struct ib_uverbs_attr *attr = add(command, id, length);
 
@@ -35,7 +35,7 @@ static void add_in(struct create_cq *command, uint16_t id, uint16_t length, cons
 		attr->data = (uintptr_t)data;
 }
 
-static void add_out(struct create_cq *command, uint16_t id, uint16_t length, void *data)
+static void add_out(union create_cq *command, uint16_t id, uint16_t length, void *data)
 {
 	add(command, id, length)->data = (uintptr_t)data;
 }
@@ -47,9 +47,10 @@ int dmabuf_cq_create(struct ibv_context *context, const struct dmabuf_cq *cq)
 	};
 	const uint64_t user_handle = 0;
 	const uint32_t vector = 0;
-	struct create_cq command = { 0 };
+	union create_cq command;
 	uint32_t got;
 
+	memset(&command, 0, sizeof(command));
 	command.header.object_id = UVERBS_OBJECT_CQ;
 	command.header.method_id = UVERBS_METHOD_CQ_CREATE;
 	command.header.driver_id = cq->driver;
@@ -62,6 +63,6 @@ int dmabuf_cq_create(struct ibv_context *context, const struct dmabuf_cq *cq)
 	add_in(&command, UVERBS_ATTR_UHW_IN, cq->driver_in_length, cq->driver_in);
 	add_out(&command, UVERBS_ATTR_UHW_OUT, cq->driver_out_length, cq->driver_out);
 	command.header.length = (uint16_t)(sizeof(command.header) +
-					   command.header.num_attrs * sizeof(command.attrs[0]));
+					   command.header.num_attrs * sizeof(command.header.attrs[0]));
 	return ioctl(context->cmd_fd, RDMA_VERBS_IOCTL, &command.header) ? -errno : 0;
 }

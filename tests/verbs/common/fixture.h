@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "compat.h"
 #include "error.h"
 #include "lab_control.h"
 #include "options.h"

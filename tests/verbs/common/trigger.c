@@ -3,12 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "vfio_uapi.h"
 
 /* <linux/pci_regs.h> has a mask for the state and no name of any. */
 #define PCI_PM_D3HOT 3
