@@ -317,22 +317,23 @@ static int copy(struct dma_space *dma, uint64_t iova, uint8_t *to, const uint8_t
 {
 	while (len) {
 		struct window *window = window_of(dma, iova, to ? DMA_MAY_READ : DMA_MAY_WRITE);
-		uint8_t *memory;
+		uint64_t offset;
 		size_t step;
 		int ret;
 
 		/* It can have gone while the host moved the bytes before. */
 		if (!window)
 			return unmapped_access(dma, iova, len, !to);
-		memory = window->data + (iova - window->iova);
-		step = MIN(len, window->size - (iova - window->iova));
+		offset = iova - window->iova;
+		step = MIN(len, window->size - offset);
 		if (!window->data) {
 			ret = move_by_host(dma, iova, to ? to : (uint8_t *)from, step, !to);
 			if (ret)
 				return ret;
 			if (!dma->bus_master)
 				return -EPERM;
-		} else if (!guarded_copy(to ? to : memory, to ? memory : from, step)) {
+		} else if (!guarded_copy(to ? to : window->data + offset,
+					 to ? window->data + offset : from, step)) {
 			return unmapped_access(dma, iova, step, !to);
 		}
 		if (to)
