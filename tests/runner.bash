@@ -166,9 +166,9 @@ runner_command() {
 	"$program" "${words[@]:1}"
 }
 
-# Runs the named tests; status 1 if one of them failed. $1 and $2: options for every program of the build, or empty.
+# Runs the named tests; status 1 if one of them failed, SKIPPED_STATUS (default 0) if every case of all was skipped. $1 and $2: options for every program of the build, or empty.
 runner_run() {
-	local exporter=$1 device=$2 name status failed=0 started
+	local exporter=$1 device=$2 name status failed=0 ran=0 started
 	local -a arguments=()
 	shift 2
 
@@ -188,9 +188,19 @@ runner_run() {
 		awk -v name="$name" -v status="$status" -v limit="$(patience "${SECONDS_OF[$name]}")" \
 			-v started="${started/,/.}" -v ended="${EPOCHREALTIME/,/.}" -f "$TESTS/tap_to_junit.awk" \
 			"$RUNNER_SCRATCH/output" > "$RUNNER_SCRATCH/$name.xml" || failed=1
+		runner_was_skipped "$RUNNER_SCRATCH/$name.xml" || ran=1
 		runner_write_junit "$@"
 	done
-	return "$failed"
+	[[ $failed == 0 ]] || return 1
+	[[ $ran == 1 ]] || return "${SKIPPED_STATUS:-0}"
+}
+
+# Every case of that <testsuite>
+runner_was_skipped() {
+	local suite
+
+	read -r suite < "$1"
+	[[ $suite =~ \ tests=\"([0-9]+)\".*\ skipped=\"([0-9]+)\" && ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]]
 }
 
 # In a process of its own, so that timeout can end it with all that it started.

@@ -6,7 +6,7 @@ usage() {
 	sed "s/@BASES@/$(kernel/bases | paste -sd ' ' | sed 's/ / or /g')/" <<'END'
 usage: ./run bench [--quick] [--compare] [OPTION]...
        ./run test [--debug] [--full | --rounds N] [OPTION]... [NAME[@FLAVOUR]]...
-       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--switch] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
+       ./run shell [--nic MODEL] [--second-nic MODEL] [--kernel FLAVOUR] [--iommu MODE] [--nvme] [--switch] [--metal] [--hosts 2] [OPTION]... [-- COMMAND [ARGUMENT]...]
 
   bench   boots the patched kernel, measures registration, fault and revoke latency, prints the tables
           and writes build/report/ (bench.json, index.html, plots)
@@ -34,6 +34,7 @@ shell:
                       none
   --nvme              a third exporter: an nvme with a controller memory buffer
   --switch            NIC and exporter below one PCIe switch, without an IOMMU
+  --metal             without what the lab adds to a machine: control ports, witness, variables
   --hosts 2           a second guest, on the same fabric; "$PEER COMMAND" in the first runs COMMAND there
   -- COMMAND          in the guest; its standard input is empty
 all:
@@ -65,7 +66,7 @@ one_of() {
 }
 
 parse_options() {
-	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu='' nvme='' switch='' hosts=1 mirror='' kernel_source='' wanted_base=''
+	command='' quick=0 compare=0 nic=mlx5 second_nic='' flavour=patched iommu='' nvme='' switch='' metal='' hosts=1 mirror='' kernel_source='' wanted_base=''
 	jobs=$(nproc) list=0 debug=0 full=0 rounds='' names=() guest_command=()
 	[ $# -gt 0 ] || { usage >&2 && exit 2; }
 	case $1 in
@@ -89,6 +90,7 @@ parse_options() {
 		test:--full) full=1 ;;
 		shell:--nvme) nvme=1 ;;
 		shell:--switch) switch=1 ;;
+		shell:--metal) metal=1 ;;
 		shell:--)
 			shift
 			[ $# -gt 0 ] || wrong "-- is followed by no command"

@@ -8,6 +8,7 @@ check_shell() {
 	fi
 	[ -z "$switch" ] || [ "${iommu:-none}$second_nic$hosts" = none1 ] ||
 		wrong "--switch goes with --iommu none, one NIC and one host"
+	[ -z "$metal" ] || [ "$hosts" = 1 ] || wrong "--metal goes with one host"
 }
 
 run_shell() {
@@ -20,6 +21,7 @@ run_shell() {
 	[ "$hosts" = 1 ] || arguments+=(--hosts "$hosts")
 	[ -z "$nvme" ] || arguments+=(--nvme)
 	[ -z "$switch" ] || arguments+=(--switch)
+	[ -z "$metal" ] || arguments+=(--metal)
 	if [ ${#guest_command[@]} -gt 0 ]; then
 		start_job "$project/lab/guest/boot" "${arguments[@]}" -- "${guest_command[@]}" < /dev/null
 		wait "$job" || status=$?

@@ -80,6 +80,7 @@ run_group() {
 		nic=${where#guest-}
 		case $nic in
 		pair) nic=mlx5 second=(--hosts 2) ;;
+		metal) nic=mlx5 second=(--metal) ;;
 		pair-*) nic=${nic#pair-} second=(--hosts 2) ;;
 		switch) nic=mlx5 second=(--switch) ;;
 		switch-*) nic=${nic#switch-} second=(--switch) ;;

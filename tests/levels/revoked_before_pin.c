@@ -66,4 +66,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("a dma-buf is revoked and given back before a registration pins it; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 	test_parse_cases(argc, argv,
 			 "each allocation of a call fails once; -n gives how often registrations are refused",
 			 tests, TEST_COUNT(tests));
-	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
+	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB);
 	if (failing_allocation_prepare(&test_error))
 		test_cannot_start();
 	return cmocka_run_group_tests_name("failed_allocation", tests, forget_leaks, look_for_leaks) ?

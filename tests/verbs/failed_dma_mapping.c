@@ -158,4 +158,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("each DMA mapping of a registration fails once, and that of a fault; -n gives the rounds of that",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -137,7 +137,7 @@ static int tear_down(void **state)
 	return race_teardown(state);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, departure_setup, tear_down)
+#define test(name) cmocka_unit_test_setup_teardown(name, race_setup_recovering, tear_down)
 
 static const struct CMUnitTest tests[] = {
 	test(polled_after_the_qp_is_freed),
@@ -146,4 +146,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("irdma goes while the work of a CQ is late; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB | TEST_NEEDS_UNBIND, tests)

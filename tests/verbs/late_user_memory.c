@@ -298,4 +298,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("calls on a device whose user memory is served late hold up nothing else of it",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

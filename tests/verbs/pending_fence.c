@@ -256,4 +256,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("the request to revoke for good while a fence on the dma-buf is pending",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -175,4 +175,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("a page fault is under way while the memory is taken back; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -201,7 +201,7 @@ int main(int argc, char **argv)
 	int failed;
 
 	test_parse_program(&program, argc, argv);
-	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC);
+	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB);
 	if (!strcmp(which, "slow"))
 		failed = cmocka_run_group_tests_name("slow", slow_tests, NULL, NULL);
 	else if (!strcmp(which, "refused"))

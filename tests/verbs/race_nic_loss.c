@@ -134,7 +134,7 @@ static void pulled_out(void **state)
 	race_report(race, "the NIC was pulled out while it held a revoke");
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, departure_setup, race_teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, race_setup_recovering, race_teardown)
 
 static const struct CMUnitTest tests[] = {
 	test(driver_leaves),
@@ -146,4 +146,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("the NIC goes while it is asked to let go of memory; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB | TEST_NEEDS_UNBIND, tests)

@@ -147,4 +147,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("what is asked of an exporter while the request for one of its dma-bufs waits for the importer",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -157,4 +157,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("a reset of NIC and exporter together; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

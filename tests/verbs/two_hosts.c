@@ -240,7 +240,8 @@ static void peer_whose_driver_is_unbound(void **state)
 	struct two_hosts *hosts = *state;
 	char bdf[32], driver[32], command[256];
 
-	must(driver_may_unbind(&test_error));
+	if (driver_may_unbind(&test_error))
+		test_skip("%s", test_error.text);
 	must(driver_bdf_of_ib_device(ibv_get_device_name(hosts->fixture->peer.context->device), bdf,
 				     sizeof(bdf), &test_error));
 	must(driver_name(bdf, driver, sizeof(driver), &test_error));

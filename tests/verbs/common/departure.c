@@ -9,15 +9,6 @@
 #include "driver.h"
 #include "text_file.h"
 
-int departure_setup(void **state)
-{
-	if (driver_may_unbind(&test_error)) {
-		print_error("# setup: %s\n", test_error.text);
-		return -1;
-	}
-	return race_setup_recovering(state);
-}
-
 void departure_prepare(struct race *race, struct departure *departure, enum loss loss)
 {
 	departure->loss = loss;

@@ -17,8 +17,6 @@ struct departure {
 	struct race_call call;
 };
 
-/* cmocka's setup: race_setup_recovering() where the NIC may go. */
-int departure_setup(void **state);
 /* Which NIC it is that will go. */
 void departure_prepare(struct race *race, struct departure *departure, enum loss loss);
 void departure_begin(struct race *race, struct departure *departure);

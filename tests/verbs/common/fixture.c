@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver.h"
 #include "guarded_access.h"
 
 #define DEFAULT_SIZE 65536
@@ -116,8 +117,21 @@ void test_cannot_start(void)
 	exit(test_in_lab() ? EXIT_STATUS_FAILED : error_exit_status(&test_error));
 }
 
-void test_require(enum test_needs needs)
+static void require_lab(void)
 {
+	struct lab_control *lab;
+
+	if (lab_control_open(&lab, &test_error))
+		test_cannot_start();
+	lab_control_close(lab);
+}
+
+void test_require(unsigned int needs)
+{
+	if (needs & TEST_NEEDS_LAB)
+		require_lab();
+	if (needs & TEST_NEEDS_UNBIND && driver_may_unbind(&test_error))
+		test_cannot_start();
 	if (needs & TEST_NEEDS_EXPORTER) {
 		struct vfio_exporter *exporter;
 

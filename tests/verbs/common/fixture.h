@@ -51,6 +51,8 @@ struct fixture {
 enum test_needs {
 	TEST_NEEDS_EXPORTER = 1,
 	TEST_NEEDS_NIC = 2,
+	TEST_NEEDS_LAB = 4,	/* a NIC that is one of the lab's models */
+	TEST_NEEDS_UNBIND = 8,	/* leave to unbind drivers: TESTS_MAY_UNBIND=1 */
 };
 
 /* Parses the options that all share; doc says in one line what the program tests. */
@@ -65,8 +67,8 @@ void test_parse_cases(int argc, char **argv, const char *doc, const struct CMUni
  * the one above take the options of test_rounds, too.
  */
 void test_parse_program(const struct argp *program, int argc, char **argv);
-/* Prints a skip and ends the program if one of the needs is missing. */
-void test_require(enum test_needs needs);
+/* Prints a skip and ends the program if one of the needs, which are added up, is missing. */
+void test_require(unsigned int needs);
 /* The same for what test_error says: a lack is a skip on metal, all else a failure. */
 void __attribute__((noreturn)) test_cannot_start(void);
 

@@ -66,7 +66,7 @@ struct race {
 	int64_t quickest_prompt;
 };
 
-/* cmocka's setup and teardown: *state is a struct race. */
+/* cmocka's setup and teardown, of programs with TEST_NEEDS_LAB: *state is a struct race. */
 int race_setup(void **state);
 int race_teardown(void **state);
 /* The NIC is to be reset by its driver more often than devlink lets it by default, once a minute. */
