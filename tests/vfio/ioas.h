@@ -31,14 +31,17 @@ static inline void ioas_close(struct ioas *ioas)
 	close(ioas->fd);
 }
 
+/* IOMMU_IOAS_MAP_FILE_RESTORE of newer headers: mapped again when the memory is back. */
+#define IOAS_MAP_FILE_RESTORE (1u << 3)
+
 #ifdef IOMMU_IOAS_MAP_FILE
-static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
-				uint64_t iova)
+static inline int ioas_map_file_flags(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				      uint64_t iova, uint32_t flags)
 {
 	struct iommu_ioas_map_file map = {
 		.size = sizeof(map),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-			 IOMMU_IOAS_MAP_WRITEABLE,
+			 IOMMU_IOAS_MAP_WRITEABLE | flags,
 		.ioas_id = ioas->id,
 		.fd = fd,
 		.start = start,
@@ -50,13 +53,19 @@ static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint6
 }
 #else
 /* The system's headers are too old. */
-static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
-				uint64_t iova)
+static inline int ioas_map_file_flags(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				      uint64_t iova, uint32_t flags)
 {
-	(void)ioas, (void)fd, (void)start, (void)length, (void)iova;
+	(void)ioas, (void)fd, (void)start, (void)length, (void)iova, (void)flags;
 	return -ENOTTY;
 }
 #endif
+
+static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				uint64_t iova)
+{
+	return ioas_map_file_flags(ioas, fd, start, length, iova, 0);
+}
 
 /* How many bytes were unmapped, or -errno. */
 static inline int64_t ioas_unmap(struct ioas *ioas, uint64_t iova, uint64_t length)
