@@ -128,12 +128,15 @@ foreach(name
 		name_alone
 		no_descriptor_left
 		no_export
+		restored_dma
 		revoke_paths
 		revoke_request
 		unrevoke_cost
 )
 	add_test_program(vfio ${name})
 endforeach()
+
+target_sources(test_vfio_restored_dma PRIVATE vfio/dma_device.c)
 
 add_test_program(stress dmabuf_stress)
 target_include_directories(test_stress_dmabuf_stress PRIVATE vfio)

@@ -248,9 +248,19 @@ struct iommu_ioas_noiommu_get_pa {
 #define IOMMU_IOAS_NOIOMMU_GET_PA _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA)
 
 /**
+ * enum iommufd_ioas_map_file_flags - Flags of IOMMU_IOAS_MAP_FILE alone
+ * @IOMMU_IOAS_MAP_FILE_RESTORE: Map the dma-buf at the same IOVA again when its
+ *                               memory comes back after a revoke for a time
+ */
+enum iommufd_ioas_map_file_flags {
+	IOMMU_IOAS_MAP_FILE_RESTORE = 1 << 3,
+};
+
+/**
  * struct iommu_ioas_map_file - ioctl(IOMMU_IOAS_MAP_FILE)
  * @size: sizeof(struct iommu_ioas_map_file)
- * @flags: same as for iommu_ioas_map
+ * @flags: Combination of enum iommufd_ioas_map_flags and
+ *         enum iommufd_ioas_map_file_flags
  * @ioas_id: same as for iommu_ioas_map
  * @fd: the memfd or supported dma-buf file to map
  * @start: byte offset from start of the file to map from
@@ -272,9 +282,20 @@ struct iommu_ioas_noiommu_get_pa {
  * memory back. To use the memory again, IOMMU_IOAS_UNMAP the IOVA and map the
  * dma-buf once more.
  *
+ * With IOMMU_IOAS_MAP_FILE_RESTORE a revoke for a time is not final. The IOVA is
+ * without a translation until the exporter gives the memory back. Then it is mapped
+ * again in every domain that is attached by then, before the call that gives the
+ * memory back returns: the write to PCI_COMMAND for instance. If that fails, for lack
+ * of memory, it is mapped in none, the kernel log has a line, and the next time the
+ * memory comes back it is tried again; IOMMU_IOAS_UNMAP and a new mapping work as
+ * without the flag. After a revoke for good it is never mapped again. Copies that
+ * IOMMU_IOAS_COPY makes of the mapping share the flag. An exporter may have no revoke
+ * for a time. Kernels that do not know the flag answer EOPNOTSUPP.
+ *
  * Errors that a dma-buf can give: ENODEV while it is revoked, EOPNOTSUPP if it is
  * none of those that are supported, because it has several ranges for instance,
- * EINVAL if start and length exceed it.
+ * EINVAL if start and length exceed it. EINVAL if IOMMU_IOAS_MAP_FILE_RESTORE is set
+ * and the file is no dma-buf.
  */
 struct iommu_ioas_map_file {
 	__u32 size;
@@ -883,6 +904,9 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * Walk the IOMMU pagetables for a given IOVA range to return a bitmap
  * with the dirty IOVAs. In doing so it will also by default clear any
  * dirty bit metadata set in the IOPTE.
+ *
+ * The MMIO of dma-bufs that IOMMU_IOAS_MAP_FILE has mapped is not tracked, and no
+ * bit is set for it.
  */
 struct iommu_hwpt_get_dirty_bitmap {
 	__u32 size;

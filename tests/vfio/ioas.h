@@ -31,13 +31,13 @@ static inline void ioas_close(struct ioas *ioas)
 	close(ioas->fd);
 }
 
-static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
-				uint64_t iova)
+static inline int ioas_map_file_flags(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				      uint64_t iova, uint32_t flags)
 {
 	struct iommu_ioas_map_file map = {
 		.size = sizeof(map),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-			 IOMMU_IOAS_MAP_WRITEABLE,
+			 IOMMU_IOAS_MAP_WRITEABLE | flags,
 		.ioas_id = ioas->id,
 		.fd = fd,
 		.start = start,
@@ -46,6 +46,12 @@ static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint6
 	};
 
 	return ioctl(ioas->fd, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
+}
+
+static inline int ioas_map_file(struct ioas *ioas, int fd, uint64_t start, uint64_t length,
+				uint64_t iova)
+{
+	return ioas_map_file_flags(ioas, fd, start, length, iova, 0);
 }
 
 /* How many bytes were unmapped, or -errno. */
