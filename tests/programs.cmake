@@ -52,6 +52,7 @@ foreach(name
 		irdma_dies
 		irdma_late_work
 		kill
+		late_umr
 		late_user_memory
 		mr_state
 		multicast
@@ -65,12 +66,15 @@ foreach(name
 		race_register
 		register_errors
 		register_race
+		release_in_error
 		request_in_progress
 		reset_refused
+		revoked_for_good
 		revoke_local
 		revoke_remote
 		revoke_request
 		sharing
+		shown_while_reregistered
 		switch_reset
 		teardown
 		triggers
@@ -112,9 +116,11 @@ else()
 	message(STATUS "unsupported_importer is not built: libmlx5 is missing (libibverbs-dev)")
 endif()
 
-add_test_program(levels revoked_before_pin)
-target_sources(test_levels_revoked_before_pin PRIVATE levels/moving.c)
-target_include_directories(test_levels_revoked_before_pin PRIVATE kernel/moving-exporter)
+foreach(name page_size revoked_before_pin)
+	add_test_program(levels ${name})
+	target_sources(test_levels_${name} PRIVATE levels/moving.c)
+	target_include_directories(test_levels_${name} PRIVATE kernel/moving-exporter)
+endforeach()
 add_test_program(levels unpinned_importer)
 target_sources(test_levels_unpinned_importer PRIVATE levels/moving.c)
 target_include_directories(test_levels_unpinned_importer PRIVATE kernel/moving-exporter kernel/plain-importer)

@@ -111,8 +111,8 @@ step_same_kernel() {
 # base_kernel FLAVOUR: the kernel that a mutant, or one without a patch, differs from
 base_kernel() {
 	case $1 in
-	without-*-lockdep) echo lockdep ;;
-	without-*-kasan) echo kasan ;;
+	mutant-*-lockdep | without-*-lockdep) echo lockdep ;;
+	mutant-*-kasan | without-*-kasan) echo kasan ;;
 	mutant-* | without-*) echo patched ;;
 	*) echo "$1" ;;
 	esac
@@ -120,11 +120,11 @@ base_kernel() {
 
 # changes_of FLAVOUR: what makes its tree another than that kernel's, a line each: [--reverse] PATCH
 changes_of() {
-	local slug
+	local slug=${1#*-}
+	slug=${slug%-lockdep} slug=${slug%-kasan}
 	case $1 in
-	mutant-*) echo "kernel/$base/broken/mutant/${1#mutant-}.patch" ;;
+	mutant-*) echo "kernel/$base/broken/mutant/$slug.patch" ;;
 	without-*)
-		slug=${1#without-} slug=${slug%-lockdep} slug=${slug%-kasan}
 		if [ -e "kernel/$base/broken/without/$slug.patch" ]; then
 			echo "kernel/$base/broken/without/$slug.patch"
 		else
@@ -137,7 +137,7 @@ changes_of() {
 
 # mutant-NAME: the patched kernel with broken/mutant/NAME.patch of its base.
 # without-SLUG: without that patch of a topic: with broken/without/SLUG.patch, or reverted.
-# without-SLUG-lockdep and -kasan: that kernel in place of the patched one.
+# mutant-NAME-lockdep, without-SLUG-kasan...: that kernel in place of the patched one.
 step_changed_kernel() {
 	local kernel changes
 	kernel=$(base_kernel "$1")

@@ -9,18 +9,24 @@
 
 #define TIMEOUT_NS patience_ns(20 * NS_PER_S)
 
-int knob_set(struct lab_control *control, const char *operation, enum knob_action action, int count,
-	     unsigned int delay_us, struct error *err)
+int knob_set_later(struct lab_control *control, const char *operation, enum knob_action action, int skip,
+		   int count, unsigned int delay_us, struct error *err)
 {
 	static const char *const names[] = {
 		[KNOB_HOLD] = "hold", [KNOB_DELAY] = "delay", [KNOB_DROP] = "drop", [KNOB_FAIL] = "fail",
 	};
-	json_t *rule = json_pack("{s:s, s:s, s:s, s:i}", "command", "rule", "operation", operation,
-				 "action", names[action], "count", count);
+	json_t *rule = json_pack("{s:s, s:s, s:s, s:i, s:i}", "command", "rule", "operation", operation,
+				 "action", names[action], "skip", skip, "count", count);
 
 	if (action == KNOB_DELAY)
 		json_object_set_new(rule, "delay_us", json_integer(delay_us));
 	return lab_control_request(control, rule, NULL, err);
+}
+
+int knob_set(struct lab_control *control, const char *operation, enum knob_action action, int count,
+	     unsigned int delay_us, struct error *err)
+{
+	return knob_set_later(control, operation, action, 0, count, delay_us, err);
 }
 
 int knob_held(struct lab_control *control, const char *operation, struct error *err)

@@ -70,6 +70,13 @@ int moving_restore(int dmabuf, struct error *err)
 	return ask(DMABUF_MOVING_RESTORE, &fd, "giving back", err);
 }
 
+int moving_lay_out(int dmabuf, unsigned int order, struct error *err)
+{
+	struct dmabuf_moving_layout layout = { .fd = dmabuf, .order = order };
+
+	return ask(DMABUF_MOVING_LAY_OUT, &layout, "laying out", err);
+}
+
 int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err)
 {
 	*state = (struct dmabuf_moving_state){ .fd = dmabuf };

@@ -20,6 +20,8 @@ int moving_move(int dmabuf, struct error *err);
 /* -ENODEV to all importers from then on, until it is given back; see the module. */
 int moving_revoke(int dmabuf, struct error *err);
 int moving_restore(int dmabuf, struct error *err);
+/* The places that it moves to are contiguous in runs of 2^order pages. */
+int moving_lay_out(int dmabuf, unsigned int order, struct error *err);
 int moving_state(int dmabuf, struct dmabuf_moving_state *state, struct error *err);
 
 /*

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The NIC is told to let go of memory that is taken back, and is slow, refuses, or never answers. A
- * slow one is waited for. From one that refuses, or has not answered for five seconds, the driver
- * takes bus mastering before the revoke returns, so that nothing of that NIC reaches any memory, and
- * has it reset: bystanders lose their connections, learn of it by IBV_EVENT_DEVICE_FATAL, and open the
- * NIC that comes back as they would a new one. -n gives the rounds of each case; memory decoding off
- * and the request take turns in them.
+ * slow one is waited for. One that refuses once is asked in another way (mlx5). From one that refuses
+ * every way, or has not answered for five seconds, the driver takes bus mastering before the revoke
+ * returns, so that nothing of that NIC reaches any memory, and has it reset: bystanders lose their
+ * connections, learn of it by IBV_EVENT_DEVICE_FATAL, and open the NIC that comes back as they would a
+ * new one. -n gives the rounds of each case; memory decoding off and the request take turns in them.
  */
 #include <poll.h>
 #include <string.h>
 
+#include "hooked_function.h"
 #include "race.h"
 
 #define DELAY_US 20000
 #define EVENT_TIMEOUT_MS patience(60000)
+/* In how many ways a driver asks: mlx5 changes the translation of the key, and frees the key. */
+#define WAYS_MLX5 2
+
+static struct hooked_function hook;
 
 /* Somebody else on the same NIC, with memory of their own. */
 struct bystander {
@@ -123,7 +128,8 @@ static void lose_the_nic(struct race *race, enum knob_action action, unsigned in
 	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
 	must_write_through(fixture, i);
 	race_watch_nic(race);
-	must(knob_set(fixture->lab, race->invalidation, action, 1, 0, &test_error));
+	must(knob_set(fixture->lab, race->invalidation, action,
+		      action == KNOB_FAIL && race_faults(race) ? WAYS_MLX5 : 1, 0, &test_error));
 	race_revoke(race, race_trigger_of(i));
 	race_revoke_join(race, action == KNOB_FAIL ? RACE_PROMPT_NS : RACE_UNANSWERED_NS);
 	race_nic_was_cut_off(race);
@@ -157,6 +163,81 @@ static void refused(void **state)
 	race_report(race, "every revoke was refused by the NIC");
 }
 
+/* Somebody else has the function when it is to be reset, and lets go of it. */
+static void refused_and_busy(void **state)
+{
+	struct race *race = *state;
+
+	if (!race_faults(race))
+		race_is_not_for_this_nic("its function is reset by another driver");
+	for_each_round(i) {
+		hooked_function_answer(&hook, "pci_try_reset_function", HOOKED_ANYBODY, 1, 3, -EAGAIN);
+		lose_the_nic(race, KNOB_FAIL, i);
+		hooked_function_close(&hook);
+	}
+	race_report(race, "every revoke was refused by a NIC whose reset was refused three times");
+}
+
+/*
+ * The first way fails, the second does not: the MR is dead, also when the memory is back, and nobody else
+ * is concerned.
+ */
+static void lose_the_mr(struct race *race, struct bystander *bystander, unsigned int i)
+{
+	struct fixture *fixture = race->fixture;
+	struct ibv_mr *old = fixture->mr;
+
+	race_revoke_join(race, RACE_PROMPT_NS);
+	race_must_refuse(race, old->rkey);
+	race_must_be_sealed(race, true);
+	assert_int_equal(write_own_memory(bystander, i), IBV_WC_SUCCESS);
+
+	must(trigger_undo(fixture, race->trigger));
+	race_must_refuse(race, old->rkey);
+	fixture->mr = fixture_register(fixture, fixture->dmabuf, fixture->size);
+	race_dereg(old);
+	must_write_through(fixture, i);
+	assert_int_equal(write_own_memory(bystander, i + 1), IBV_WC_SUCCESS);
+	race_was_lost_times(race, 0);
+}
+
+static void refused_once(void **state)
+{
+	struct race *race = *state;
+	struct fixture *fixture = race->fixture;
+	struct bystander bystander = { 0 };
+
+	bystander_open(&bystander);
+	for_each_round(i) {
+		must_write_through(fixture, i);
+		must(knob_set(fixture->lab, race->invalidation, KNOB_FAIL, 1, 0, &test_error));
+		race_revoke(race, race_trigger_of(i));
+		lose_the_mr(race, &bystander, i);
+	}
+	bystander_close(&bystander);
+	race_report(race, "every revoke was refused once by the NIC");
+}
+
+/* The list of zeroes that takes the translation away cannot be mapped for DMA. */
+static void without_a_list(void **state)
+{
+	struct race *race = *state;
+	struct fixture *fixture = race->fixture;
+	struct bystander bystander = { 0 };
+
+	bystander_open(&bystander);
+	for_each_round(i) {
+		must_write_through(fixture, i);
+		hooked_function_answer(&hook, "dma_map_phys", HOOKED_THIS_PROCESS, 1, 1, -1);
+		race_revoke(race, TRIGGER_COMMAND);
+		hooked_function_wait(&hook);
+		hooked_function_close(&hook);
+		lose_the_mr(race, &bystander, i);
+	}
+	bystander_close(&bystander);
+	race_report(race, "no revoke had a list of translations");
+}
+
 static void never_answered(void **state)
 {
 	struct race *race = *state;
@@ -166,24 +247,43 @@ static void never_answered(void **state)
 	race_report(race, "no revoke was answered by the NIC");
 }
 
-#define test_loss(test) cmocka_unit_test_setup_teardown(test, race_setup_recovering, race_teardown)
+static int tear_down(void **state)
+{
+	hooked_function_close(&hook);
+	return race_teardown(state);
+}
+
+#define test_loss(test) cmocka_unit_test_setup_teardown(test, race_setup_recovering, tear_down)
 
 static const struct CMUnitTest slow_tests[] = { test_race(slow) };
-static const struct CMUnitTest refused_tests[] = { test_loss(refused) };
+static const struct CMUnitTest refused_tests[] = { test_loss(refused), test_loss(refused_and_busy) };
+static const struct CMUnitTest refused_once_tests[] = { test_loss(refused_once), test_loss(without_a_list) };
 static const struct CMUnitTest unanswered_tests[] = { test_loss(never_answered) };
 
-static const char *which;
+static const struct group {
+	const char *name;
+	const struct CMUnitTest *tests;
+	size_t count;
+} groups[] = {
+	{ "slow", slow_tests, TEST_COUNT(slow_tests) },
+	{ "refused", refused_tests, TEST_COUNT(refused_tests) },
+	{ "refused-once", refused_once_tests, TEST_COUNT(refused_once_tests) },
+	{ "never-answered", unanswered_tests, TEST_COUNT(unanswered_tests) },
+};
+
+static const struct group *group;
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case ARGP_KEY_ARG:
-		which = arg;
+		for (size_t i = 0; i < TEST_COUNT(groups); i++)
+			if (!strcmp(arg, groups[i].name))
+				group = &groups[i];
 		return 0;
 	case ARGP_KEY_END:
-		if (!which || (strcmp(which, "slow") && strcmp(which, "refused") &&
-			       strcmp(which, "never-answered")))
-			argp_error(state, "the argument is slow, refused or never-answered");
+		if (!group)
+			argp_error(state, "the argument is slow, refused, refused-once or never-answered");
 		return 0;
 	default:
 		return options_pass_on(key, state);
@@ -194,19 +294,13 @@ int main(int argc, char **argv)
 {
 	const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
 	const struct argp program = {
-		NULL, parse_option, "slow|refused|never-answered",
+		NULL, parse_option, "slow|refused|refused-once|never-answered",
 		"the NIC is slow to let go of memory, refuses to, or never answers; -n gives the rounds",
 		children, NULL, NULL,
 	};
-	int failed;
 
 	test_parse_program(&program, argc, argv);
 	test_require(TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB);
-	if (!strcmp(which, "slow"))
-		failed = cmocka_run_group_tests_name("slow", slow_tests, NULL, NULL);
-	else if (!strcmp(which, "refused"))
-		failed = cmocka_run_group_tests_name("refused", refused_tests, NULL, NULL);
-	else
-		failed = cmocka_run_group_tests_name("never_answered", unanswered_tests, NULL, NULL);
-	return failed ? EXIT_STATUS_FAILED : 0;
+	return _cmocka_run_group_tests(group->name, group->tests, group->count, NULL, NULL) ?
+	       EXIT_STATUS_FAILED : 0;
 }

@@ -13,6 +13,8 @@
 #define MSIX_PBA_OFFSET 0x1000u
 #define DEFAULT_FATAL_SYNDROME 1
 #define GUIDS_OF_A_HOST 0x10u
+/* QEMU waits five seconds for an answer, and then gives the device up. */
+#define STOP_MS_MAX 4000
 
 static void make_counters(struct mlx5_device *dev)
 {
@@ -219,7 +221,19 @@ static json_t *control_fatal(void *opaque, const json_t *request)
 
 	dev->hca->fatal_syndrome = json_is_integer(syndrome) ? (u8)json_integer_value(syndrome)
 							     : DEFAULT_FATAL_SYNDROME;
+	dev->hca->fatal_for_good = json_is_true(json_object_get(request, "for_good"));
 	mlx5_log(dev, "fatal by request: health syndrome 0x%x", dev->hca->fatal_syndrome);
+	return json_object();
+}
+
+static json_t *control_stop(void *opaque, const json_t *request)
+{
+	json_t *ms = json_object_get(request, "ms");
+
+	(void)opaque;
+	if (!json_is_integer(ms) || json_integer_value(ms) < 0 || json_integer_value(ms) > STOP_MS_MAX)
+		return control_error("\"stop\" needs \"ms\": up to %d milliseconds", STOP_MS_MAX);
+	g_usleep((gulong)json_integer_value(ms) * 1000);
 	return json_object();
 }
 
@@ -241,8 +255,12 @@ static void add_commands(struct mlx5_device *dev, struct control *control)
 			    dev);
 	control_add_command(control, "mkey", "{\"key\": N}: one memory key", control_mkey, dev);
 	control_add_command(control, "fatal",
-			    "{\"syndrome\": N}: the firmware dies and asks for a reset",
+			    "{\"syndrome\": N, \"for_good\": B}: the firmware dies and asks for a reset, "
+			    "and does it itself or not; queues go on",
 			    control_fatal, dev);
+	control_add_command(control, "stop",
+			    "{\"ms\": N}: all of the model stands still for so long", control_stop,
+			    NULL);
 	control_add_command(control, "plug",
 			    "{\"present\": B}: the function is pulled out, or put back",
 			    control_present, dev);

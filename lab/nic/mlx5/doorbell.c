@@ -61,7 +61,7 @@ static u32 init_segment_read(struct mlx5_device *dev, u64 offset)
 		       dev->hca->nic_interface << 8 | MLX5_LOG_COMMANDS << 4 |
 		       MLX5_LOG_COMMAND_STRIDE;
 	case INIT_INITIALIZING:
-		return FW_RESET_SUPPORTED;
+		return dev->hca->fatal_for_good ? 0 : FW_RESET_SUPPORTED;
 	case INIT_HEALTH_FW_VERSION:
 		return MLX5_FW_MAJOR << 24 | MLX5_FW_MINOR << 16 | MLX5_FW_SUBMINOR;
 	case INIT_HEALTH_SEVERITY:

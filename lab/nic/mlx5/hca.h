@@ -24,6 +24,7 @@ struct hca {
 	u8 caps[MLX5_CAPABILITY_TYPES][MLX5_CAPABILITY_BYTES];
 	enum nic_interface nic_interface;
 	u8 fatal_syndrome;
+	bool fatal_for_good; /* a reset that the driver asks the firmware for is not offered */
 	u32 health_counter;
 	u32 queue_high; /* first half of the command queue's address, until the second comes */
 	u8 half_doorbell[MLX5_BAR_SIZE / MLX5_PAGE_SIZE][2][8];

@@ -37,6 +37,8 @@ struct moving_buffer {
 	struct mutex move_lock;
 	/* Where it was before the last move, or NULL. Protected by move_lock. */
 	struct moving_place *old;
+	/* Of the next place. Protected by move_lock. */
+	unsigned int order;
 
 	/* Protected by the reservation lock. */
 	struct moving_place *place;
@@ -68,21 +70,28 @@ static void moving_place_free(struct moving_place *place)
 	kvfree(place);
 }
 
-static struct moving_place *moving_place_alloc(unsigned int count)
+static struct moving_place *moving_place_alloc(unsigned int count, unsigned int order)
 {
 	struct moving_place *place = kvzalloc(struct_size(place, pages, count), GFP_KERNEL);
+	struct page *run;
 	unsigned int i;
 
 	if (!place)
 		return NULL;
 	place->count = count;
 	for (i = 0; i < count; i++) {
-		place->pages[i] = alloc_page(GFP_HIGHUSER | __GFP_ZERO);
-		if (!place->pages[i]) {
-			moving_place_free(place);
-			return NULL;
+		if (i % (1u << order) == 0) {
+			run = alloc_pages(GFP_HIGHUSER | __GFP_ZERO, order);
+			if (!run) {
+				moving_place_free(place);
+				return NULL;
+			}
+			split_page(run, order);
 		}
+		place->pages[i] = run++;
 	}
+	if (!order && count > 1 && page_to_pfn(place->pages[0]) + 1 == page_to_pfn(place->pages[1]))
+		swap(place->pages[0], place->pages[1]);
 	return place;
 }
 
@@ -302,10 +311,12 @@ static int moving_move(struct moving_buffer *buffer)
 	struct moving_place *place, *old;
 	int ret;
 
-	place = moving_place_alloc(buffer->dmabuf->size >> PAGE_SHIFT);
-	if (!place)
-		return -ENOMEM;
 	mutex_lock(&buffer->move_lock);
+	place = moving_place_alloc(buffer->dmabuf->size >> PAGE_SHIFT, buffer->order);
+	if (!place) {
+		ret = -ENOMEM;
+		goto unlock;
+	}
 	ret = dma_resv_lock_interruptible(resv, NULL);
 	if (ret)
 		goto unlock;
@@ -391,7 +402,7 @@ static int moving_create(u64 __user *argument)
 	if (!buffer)
 		return -ENOMEM;
 	mutex_init(&buffer->move_lock);
-	buffer->place = moving_place_alloc(size >> PAGE_SHIFT);
+	buffer->place = moving_place_alloc(size >> PAGE_SHIFT, 0);
 	if (!buffer->place) {
 		ret = -ENOMEM;
 		goto free_buffer;
@@ -449,6 +460,29 @@ static int moving_do(s32 __user *argument, int (*action)(struct moving_buffer *b
 	return ret;
 }
 
+static int moving_lay_out(const struct dmabuf_moving_layout __user *argument)
+{
+	struct dmabuf_moving_layout layout;
+	struct moving_buffer *buffer;
+	int ret = 0;
+
+	if (copy_from_user(&layout, argument, sizeof(layout)))
+		return -EFAULT;
+	if (layout.order > DMABUF_MOVING_MAX_ORDER)
+		return -EINVAL;
+	buffer = moving_get(layout.fd);
+	if (IS_ERR(buffer))
+		return PTR_ERR(buffer);
+	mutex_lock(&buffer->move_lock);
+	if (buffer->dmabuf->size & ((PAGE_SIZE << layout.order) - 1))
+		ret = -EINVAL;
+	else
+		buffer->order = layout.order;
+	mutex_unlock(&buffer->move_lock);
+	dma_buf_put(buffer->dmabuf);
+	return ret;
+}
+
 static void moving_look(struct moving_buffer *buffer, struct dmabuf_moving_state *state)
 {
 	mutex_lock(&buffer->move_lock);
@@ -492,6 +526,8 @@ static long moving_ioctl(struct file *file, unsigned int command, unsigned long 
 		return moving_do(user, moving_revoke);
 	case DMABUF_MOVING_RESTORE:
 		return moving_do(user, moving_restore);
+	case DMABUF_MOVING_LAY_OUT:
+		return moving_lay_out(user);
 	case DMABUF_MOVING_QUERY:
 		return moving_query(user);
 	default:

@@ -54,6 +54,22 @@ struct dmabuf_moving_state {
 #define DMABUF_MOVING_REVOKE _IOW('M', 0xd3, __s32)
 #define DMABUF_MOVING_RESTORE _IOW('M', 0xd4, __s32)
 
+#define DMABUF_MOVING_MAX_ORDER 9
+
+/**
+ * struct dmabuf_moving_layout - what the next places of a buffer look like
+ * @fd:		a dma-buf of this device
+ * @order:	the memory is contiguous in runs of 2^order pages, which are aligned to their size; at
+ *		first 0, and then the first two pages are not contiguous
+ */
+struct dmabuf_moving_layout {
+	__s32 fd;
+	__u32 order;
+};
+
+/* -EBADF, -EINVAL: as above; -EINVAL also: no such order, or its runs do not fill the buffer. */
+#define DMABUF_MOVING_LAY_OUT _IOW('M', 0xd5, struct dmabuf_moving_layout)
+
 /* -EBADF, -EINVAL: as above. */
 #define DMABUF_MOVING_QUERY _IOWR('M', 0xd2, struct dmabuf_moving_state)
 
