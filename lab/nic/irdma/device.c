@@ -167,6 +167,17 @@ static json_t *control_stag(void *opaque, const json_t *request)
 					   (unsigned long long)json_integer_value(number));
 }
 
+static json_t *control_present(void *opaque, const json_t *request)
+{
+	json_t *present = json_object_get(request, "present");
+	struct irdma_device *dev = opaque;
+
+	if (!json_is_boolean(present))
+		return control_error("\"plug\" needs \"present\": true or false");
+	pci_device_set_present(dev->pci, json_is_true(present));
+	return json_object();
+}
+
 static void add_commands(struct irdma_device *dev, struct control *control)
 {
 	fabric_control(dev->port, control);
@@ -174,6 +185,9 @@ static void add_commands(struct irdma_device *dev, struct control *control)
 			    dev);
 	control_add_command(control, "stag", "{\"stag\": N}: one memory region or window",
 			    control_stag, dev);
+	control_add_command(control, "plug",
+			    "{\"present\": B}: the function is pulled out, or put back",
+			    control_present, dev);
 }
 
 struct irdma_device *irdma_device_new(const struct irdma_options *options,
