@@ -8,7 +8,7 @@ function(nic_add_test name)
 endfunction()
 
 # A fuzz target of those SOURCES. Every build replays the inputs in FOLDER, as test NAME; with
-# FUZZ=ON there is FUZZER as well.
+# FUZZ=ON there is FUZZER as well, and a test with the label fuzz that lets it run a while.
 function(nic_add_fuzz_target name replay fuzzer)
 	cmake_parse_arguments(PARSE_ARGV 3 arg "" "FOLDER" "SOURCES;LIBRARIES")
 	add_executable(${replay} ${arg_SOURCES} ${lab_nic_SOURCE_DIR}/testing/fuzz_replay.c)
@@ -18,6 +18,11 @@ function(nic_add_fuzz_target name replay fuzzer)
 		add_executable(${fuzzer} ${arg_SOURCES})
 		target_link_libraries(${fuzzer} PRIVATE ${arg_LIBRARIES})
 		target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+		if(BUILD_TESTING)
+			add_test(NAME ${fuzzer} COMMAND ${lab_nic_SOURCE_DIR}/testing/fuzz-for-a-while
+				$<TARGET_FILE:${fuzzer}> ${CMAKE_CURRENT_SOURCE_DIR}/${arg_FOLDER})
+			set_tests_properties(${fuzzer} PROPERTIES LABELS fuzz TIMEOUT 3600)
+		endif()
 	endif()
 endfunction()
 

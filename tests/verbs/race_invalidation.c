@@ -101,18 +101,58 @@ static void slow(void **state)
 	race_report(race, "every revoke met a NIC that takes 20 ms for it");
 }
 
+/* What the models call a write to remote memory. */
+#define HELD_WRITE "rdma_write"
+
+/* In how many rounds of the case the NIC tried to reach memory after the revoke, and was stopped. */
+static unsigned int stopped_in;
+
 /*
- * The key reaches the memory as before, and somebody uses it; what keeps the bytes as they are is
- * that the NIC is no bus master.
+ * The key reaches the memory as before, and a write by it waits at the NIC since before the revoke;
+ * what keeps the bytes as they are is that the NIC is no bus master.
  */
-static void must_reach_nothing(struct race *race)
+static void write_later(struct race *race)
 {
 	struct fixture *fixture = race->fixture;
 
 	fill_pattern(fixture->buffer.address, fixture->size, ~0u);
-	/* The NIC may be gone already for this process, too. */
-	verbs_post_write(&fixture->pair.initiator, 1,
-			 buffer_at(fixture, 0, (uint32_t)fixture->size), mr_remote_at(fixture, 0), NULL);
+	must(knob_set(fixture->lab, HELD_WRITE, KNOB_HOLD, 1, 0, &test_error));
+	must(verbs_post_write(&fixture->pair.initiator, 1,
+			      buffer_at(fixture, 0, (uint32_t)fixture->size),
+			      mr_remote_at(fixture, 0), &test_error));
+	must(knob_wait_held(fixture->lab, HELD_WRITE, &test_error));
+}
+
+/*
+ * The NIC goes on with that write: it tries, and is stopped, unless its driver has reset it by then.
+ * The model is asked again and again; each answer takes it a turn.
+ */
+static void must_reach_nothing(struct race *race)
+{
+	const int64_t deadline = clock_now_ns() + TEST_TIMEOUT_NS;
+	struct fixture *fixture = race->fixture;
+	const uint64_t stopped = lab_counter(fixture, "dma.no_bus_master");
+
+	must(knob_release(fixture->lab, HELD_WRITE, &test_error));
+	do {
+		if (lab_counter(fixture, "dma.no_bus_master") != stopped) {
+			stopped_in++;
+			return;
+		}
+		if (lab_counter(fixture, "resets") != race->resets)
+			return;
+	} while (clock_now_ns() < deadline);
+	fail_msg("the NIC went on with a write, and nothing stopped it (dma.no_bus_master)");
+}
+
+/* Else the bytes stayed because nothing was done to them. */
+static void must_have_stopped_it(void)
+{
+	print_message("# the NIC tried to reach memory after the revoke, and was stopped, in %u rounds\n",
+		      stopped_in);
+	if (!stopped_in)
+		fail_msg("the NIC never tried to reach memory: it was reset before, in each round");
+	stopped_in = 0;
 }
 
 static void lose_the_nic(struct race *race, enum knob_action action, unsigned int i)
@@ -127,6 +167,7 @@ static void lose_the_nic(struct race *race, enum knob_action action, unsigned in
 	bystander_open(&bystander);
 	assert_int_equal(write_own_memory(&bystander, i), IBV_WC_SUCCESS);
 	must_write_through(fixture, i);
+	write_later(race);
 	race_watch_nic(race);
 	must(knob_set(fixture->lab, race->invalidation, action,
 		      action == KNOB_FAIL && race_faults(race) ? WAYS_MLX5 : 1, 0, &test_error));
@@ -161,6 +202,7 @@ static void refused(void **state)
 	for_each_round(i)
 		lose_the_nic(race, KNOB_FAIL, i);
 	race_report(race, "every revoke was refused by the NIC");
+	must_have_stopped_it();
 }
 
 /* Somebody else has the function when it is to be reset, and lets go of it. */
@@ -245,6 +287,7 @@ static void never_answered(void **state)
 	for_each_round(i)
 		lose_the_nic(race, KNOB_DROP, i);
 	race_report(race, "no revoke was answered by the NIC");
+	must_have_stopped_it();
 }
 
 static int tear_down(void **state)
