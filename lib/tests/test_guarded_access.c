@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "guarded_access.h"
+#include "page_size.h"
 #include "test.h"
 
-#define PAGE 4096u
 #define WORDS (PAGE / sizeof(uint64_t))
 
 /* Two pages, of which the file has the first only. */

@@ -8,6 +8,12 @@ if ! command -v shellcheck > /dev/null; then
 	echo "1..0 # SKIP shellcheck is not installed"
 	exit 4
 fi
+# The first that knows a function which is called by its name only.
+version=$(shellcheck --version | sed -n 's/^version: //p')
+if [[ $(printf '%s\n' 0.10 "$version" | sort -V | head -n 1) != 0.10 ]]; then
+	echo "1..0 # SKIP shellcheck $version is older than 0.10"
+	exit 4
+fi
 n=0 failed=0
 while IFS= read -r -d '' script; do
 	case $script in

@@ -108,4 +108,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("a change of the page size of an MR fails half way; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -24,7 +24,6 @@
 #include "ioas.h"
 #include "leftovers.h"
 
-#define PAGE 4096u
 #define WORDS (PAGE / sizeof(uint64_t))
 #define SLOTS 8
 #define SLOT_PAGES 32u

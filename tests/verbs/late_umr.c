@@ -113,5 +113,5 @@ static const struct CMUnitTest tests[] = {
 	test(event_is_lost),
 };
 
-TEST_MAIN("a change of a memory key is late, or nobody is told of it; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+TEST_MAIN("a change of a memory key is late, or not reported; -n gives the rounds",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -17,7 +17,6 @@
 
 #include "meanwhile.h"
 
-#define PAGE 4096u
 #define HELD_S ((time_t)(TEST_TIMEOUT_NS / NS_PER_S))
 
 static struct meanwhile other;
@@ -190,7 +189,7 @@ static void must_hold_up_nothing(struct race *race, int (*call)(void *), const v
 
 static void what_was_read(void **state)
 {
-	static const uint8_t page[PAGE];
+	static const uint8_t page[LARGEST_PAGE];
 	struct race *race = *state;
 
 	place = bar_place(race->fixture);
@@ -201,7 +200,7 @@ static void what_was_read(void **state)
 static void what_is_to_be_written(void **state)
 {
 	struct race *race = *state;
-	_Alignas(uint64_t) uint8_t page[PAGE];
+	_Alignas(uint64_t) uint8_t page[LARGEST_PAGE];
 
 	fill_pattern(page, sizeof(page), 42);
 	place = bar_place(race->fixture);
@@ -211,7 +210,7 @@ static void what_is_to_be_written(void **state)
 
 static void what_config_space_holds(void **state)
 {
-	static const uint8_t page[PAGE];
+	static const uint8_t page[LARGEST_PAGE];
 	struct race *race = *state;
 	uint8_t expected[4];
 
@@ -222,7 +221,7 @@ static void what_config_space_holds(void **state)
 
 static void what_config_space_gets(void **state)
 {
-	static const uint8_t page[PAGE] = { 5 };
+	static const uint8_t page[LARGEST_PAGE] = { 5 };
 	struct race *race = *state;
 	uint8_t line;
 
@@ -237,7 +236,7 @@ static void what_export_is_asked_for(void **state)
 		.region_index = test_options.bar, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1,
 	};
 	const struct vfio_region_dma_range range = { test_options.offset, PAGE };
-	uint8_t page[PAGE] = { 0 };
+	uint8_t page[LARGEST_PAGE] = { 0 };
 
 	memcpy(page, &get, sizeof(get));
 	memcpy(page + sizeof(get), &range, sizeof(range));
@@ -248,7 +247,7 @@ static void what_is_to_be_revoked(void **state)
 {
 	struct race *race = *state;
 	struct vfio_device_feature_dma_buf_revoke request = { .dmabuf_fd = race->fixture->dmabuf };
-	uint8_t page[PAGE] = { 0 };
+	uint8_t page[LARGEST_PAGE] = { 0 };
 
 	memcpy(page, &request, sizeof(request));
 	must_hold_up_nothing(race, request_late, page);

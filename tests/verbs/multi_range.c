@@ -5,7 +5,6 @@
 
 #include "fixture.h"
 
-#define PAGE 4096u
 #define MAX_RANGES 3
 
 static void place(struct fixture *fixture, const struct vfio_range *ranges, unsigned int count)
@@ -59,21 +58,21 @@ static void place(struct fixture *fixture, const struct vfio_range *ranges, unsi
 
 static void two_ranges(void **state)
 {
-	static const struct vfio_range ranges[] = { { 0, 4 * PAGE }, { 8 * PAGE, 4 * PAGE } };
+	const struct vfio_range ranges[] = { { 0, 4 * PAGE }, { 8 * PAGE, 4 * PAGE } };
 
 	place(*state, ranges, 2);
 }
 
 static void two_neighbours(void **state)
 {
-	static const struct vfio_range ranges[] = { { 0, 4 * PAGE }, { 4 * PAGE, 4 * PAGE } };
+	const struct vfio_range ranges[] = { { 0, 4 * PAGE }, { 4 * PAGE, 4 * PAGE } };
 
 	place(*state, ranges, 2);
 }
 
 static void three_ranges_out_of_order(void **state)
 {
-	static const struct vfio_range ranges[] = {
+	const struct vfio_range ranges[] = {
 		{ 12 * PAGE, PAGE }, { 2 * PAGE, 3 * PAGE }, { 7 * PAGE, 2 * PAGE },
 	};
 
@@ -83,7 +82,7 @@ static void three_ranges_out_of_order(void **state)
 /* An MR over a part that begins in one range and ends in the next. */
 static void part_across_the_seam(void **state)
 {
-	static const uint64_t offset = 3 * PAGE;
+	const uint64_t offset = 3 * PAGE;
 	struct fixture *fixture = *state;
 	struct ibv_mr *own = fixture->mr;
 	const struct vfio_range ranges[] = {

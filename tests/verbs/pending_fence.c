@@ -20,7 +20,6 @@
 #include "pending_fence.h"
 #include "race.h"
 
-#define PAGE 4096u
 /* How long a call must stay where it is to count as waiting. */
 #define STAYS_S 1
 /* Three times what the kernel waits before it says so. */

@@ -49,17 +49,17 @@ static void beyond_the_end(void **state)
 	struct fixture *fixture = *state;
 
 	must_fail_errno(reg(fixture, 0, fixture->size + 1, 0, fixture->dmabuf, ACCESS), EINVAL);
-	must_fail_errno(reg(fixture, fixture->size, 4096, 0, fixture->dmabuf, ACCESS), EINVAL);
-	must_fail_errno(reg(fixture, 4096, fixture->size, 0, fixture->dmabuf, ACCESS), EINVAL);
+	must_fail_errno(reg(fixture, fixture->size, PAGE, 0, fixture->dmabuf, ACCESS), EINVAL);
+	must_fail_errno(reg(fixture, PAGE, fixture->size, 0, fixture->dmabuf, ACCESS), EINVAL);
 }
 
 static void overflow(void **state)
 {
 	struct fixture *fixture = *state;
 
-	must_fail_errno(reg(fixture, UINT64_MAX - 4095, 4096, 0, fixture->dmabuf, ACCESS), EINVAL);
-	must_fail_errno(reg(fixture, UINT64_MAX - 4095, 8192, 0, fixture->dmabuf, ACCESS), EINVAL);
-	must_fail_errno(reg(fixture, 4096, SIZE_MAX, 0, fixture->dmabuf, ACCESS), EINVAL);
+	must_fail_errno(reg(fixture, UINT64_MAX - PAGE + 1, PAGE, 0, fixture->dmabuf, ACCESS), EINVAL);
+	must_fail_errno(reg(fixture, UINT64_MAX - PAGE + 1, 2 * PAGE, 0, fixture->dmabuf, ACCESS), EINVAL);
+	must_fail_errno(reg(fixture, PAGE, SIZE_MAX, 0, fixture->dmabuf, ACCESS), EINVAL);
 }
 
 /* The device translates whole pages, so both must lie at the same place in a page. */
@@ -116,13 +116,13 @@ static void revoked_for_good(void **state)
 /* What may look wrong and is not: an offset, a part, an IOVA far away, read only. */
 static void right_ones(void **state)
 {
-	static const struct {
+	const struct {
 		uint64_t offset;
 		size_t length;
 		uint64_t iova;
 		int access;
 	} right[] = {
-		{ 4096, 4096, 0, ACCESS },
+		{ PAGE, PAGE, 0, ACCESS },
 		{ 0, 1, 0, ACCESS },
 		{ 100, 4096, 0x7fff12340064, ACCESS },
 		{ 0, 4096, 0x10000, 0 },

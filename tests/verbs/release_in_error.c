@@ -215,5 +215,5 @@ static const struct CMUnitTest tests[] = {
 	test(taken_down),
 };
 
-TEST_MAIN("an MR is let go while the NIC's firmware is dead and its data path is not; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+TEST_MAIN("an MR is released while the NIC's firmware is dead and its data path is not; -n gives the rounds",
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

@@ -14,7 +14,6 @@
 #include "rdma_tool.h"
 #include "trigger.h"
 
-#define PAGE 4096u
 /* Called with the function's lock held, before anything is done with it. */
 #define LOCKED_PLACE "pci_cfg_access_lock"
 

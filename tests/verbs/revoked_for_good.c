@@ -61,4 +61,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 TEST_MAIN("the NIC itself refuses accesses to memory that was revoked for good; -n gives the rounds",
-	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC, tests)
+	  TEST_NEEDS_EXPORTER | TEST_NEEDS_NIC | TEST_NEEDS_LAB, tests)

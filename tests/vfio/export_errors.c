@@ -11,7 +11,6 @@
 
 #include "fixture.h"
 
-#define PAGE 4096u
 #define MAX_RANGES 4
 
 struct attempt {

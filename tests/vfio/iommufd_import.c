@@ -96,8 +96,8 @@ static void beyond_the_end(void **state)
 
 	must(map(fixture, fixture->dmabuf));
 	assert_int_equal(ioas_unmap(&ioas, IOVA, fixture->size), fixture->size);
-	must_fail(ioas_map_file(&ioas, fixture->dmabuf, 0, fixture->size + 4096, IOVA), EINVAL);
-	must_fail(ioas_map_file(&ioas, fixture->dmabuf, fixture->size, 4096, IOVA), EINVAL);
+	must_fail(ioas_map_file(&ioas, fixture->dmabuf, 0, fixture->size + PAGE, IOVA), EINVAL);
+	must_fail(ioas_map_file(&ioas, fixture->dmabuf, fixture->size, PAGE, IOVA), EINVAL);
 }
 
 /* One range only. */
@@ -105,14 +105,14 @@ static void several_ranges(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct vfio_range ranges[] = {
-		{ test_options.offset, 4096 }, { test_options.offset + 8192, 4096 },
+		{ test_options.offset, PAGE }, { test_options.offset + 2 * PAGE, PAGE },
 	};
 	int dmabuf;
 
 	must(map(fixture, fixture->dmabuf));
 	dmabuf = must(vfio_exporter_export(fixture->exporter, test_options.bar, ranges, 2,
 					   &test_error));
-	must_fail(ioas_map_file(&ioas, dmabuf, 0, 8192, 2 * IOVA), EOPNOTSUPP);
+	must_fail(ioas_map_file(&ioas, dmabuf, 0, 2 * PAGE, 2 * IOVA), EOPNOTSUPP);
 	close(dmabuf);
 }
 

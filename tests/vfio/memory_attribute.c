@@ -19,7 +19,6 @@
 #include "plain_dmabuf.h"
 #include "trigger.h"
 
-#define PAGE 4096u
 #define WC VFIO_MEMORY_WRITE_COMBINING
 #define FEATURE VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR
 #define PAGE_TABLES "/sys/kernel/debug/page_tables/current_kernel"

@@ -13,7 +13,6 @@
 #include "guarded_access.h"
 #include "witness.h"
 
-#define PAGE ((size_t)4096)
 #define WORDS (PAGE / sizeof(uint64_t))
 #define HUGE ((size_t)2 << 20)
 
@@ -279,7 +278,7 @@ static void huge_pages(void **state)
 	for (size_t i = 0; i < 2 * HUGE / PAGE; i++)
 		must(guarded_write((volatile uint64_t *)(aligned + i * PAGE), i));
 	first = faults() - before;
-	print_message("# %zu pages of 4 KiB: %ld faults\n", 2 * HUGE / PAGE, first);
+	print_message("# %zu pages of %zu bytes: %ld faults\n", 2 * HUGE / PAGE, PAGE, first);
 	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
 		assert_true(first <= 4);
 

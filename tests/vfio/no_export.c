@@ -37,7 +37,7 @@ static void change_driver(const char *from, const char *to)
 
 static void refused_by_a_driver_that_does_not_export(void **state)
 {
-	const struct vfio_range page = { 0, 4096 };
+	const struct vfio_range page = { 0, PAGE };
 	struct fixture *fixture = *state;
 	struct vfio_exporter *other;
 	int lent, revoked;

@@ -20,7 +20,6 @@
 #include "ioas.h"
 #include "trigger.h"
 
-#define PAGE 4096u
 #define IOVA 0x10000000ull
 #define FEATURE VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE
 

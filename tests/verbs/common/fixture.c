@@ -11,7 +11,7 @@
 #include "driver.h"
 #include "guarded_access.h"
 
-#define DEFAULT_SIZE 65536
+#define DEFAULT_PAGES 16
 
 struct options test_options;
 _Thread_local struct error test_error;
@@ -272,7 +272,7 @@ int fixture_setup_size(void **state, size_t size, bool with_nic)
 
 static size_t wanted_size(void)
 {
-	return test_options.size_given ? test_options.size : DEFAULT_SIZE;
+	return test_options.size_given ? test_options.size : DEFAULT_PAGES * PAGE;
 }
 
 int fixture_setup(void **state)

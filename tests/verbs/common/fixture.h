@@ -21,6 +21,7 @@
 #include "error.h"
 #include "lab_control.h"
 #include "options.h"
+#include "page_size.h"
 #include "patience.h"
 #include "rounds.h"
 #include "verbs_peer.h"
@@ -100,7 +101,7 @@ bool test_in_lab(void);
 
 /* ---- fixtures: cmocka's setup and teardown ---- */
 
-/* Everything, the MR over the first 64 KiB (or --size) of the BAR. */
+/* Everything, the MR over the first 16 pages (or --size) of the BAR. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 /* Exporter and its dma-buf alone. */
@@ -121,7 +122,7 @@ void fixture_open_nic(struct fixture *fixture);
 /* A dma-buf of [offset, offset + length) counted from --offset. */
 int fixture_export(struct fixture *fixture, uint64_t offset, uint64_t length);
 /* One of three ranges with holes between them, FIXTURE_RANGES_SIZE together. */
-#define FIXTURE_RANGES_SIZE ((size_t)3 * 4096)
+#define FIXTURE_RANGES_SIZE (3 * PAGE)
 int fixture_export_ranges(struct fixture *fixture);
 struct ibv_mr *fixture_register(struct fixture *fixture, int dmabuf, size_t length);
 /* The exporter's file stays open as long as its BAR is mapped. */

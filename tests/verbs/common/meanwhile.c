@@ -10,7 +10,6 @@
 #include "ioas.h"
 
 #define IOVA 0x10000000ull
-#define PAGE 4096u
 
 /* ---- what is asked meanwhile: 0 or -errno ---- */
 

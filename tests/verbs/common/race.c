@@ -34,6 +34,10 @@ static int set_up(struct race *race)
 	ret = fixture_setup((void **)&race->fixture);
 	if (ret)
 		return ret;
+	if (!race->fixture->lab) {
+		print_error("# setup: races are made in the lab only: the program lacks TEST_NEEDS_LAB\n");
+		return -1;
+	}
 	race->invalidation = race_faults(race) ? "umr" : "DEALLOC_STAG";
 	race->at_return = malloc(race->fixture->size);
 	ret = witness_map(vfio_exporter_bdf(race->fixture->exporter), test_options.bar,
