@@ -95,8 +95,9 @@ static void while_temporarily_revoked(void **state)
 	fixture_revoke(fixture);
 	umrs = lab_counter(fixture, "umrs");
 	must(trigger_pull(fixture, TRIGGER_REVOKE));
-	/* The importer has let go already: nothing is asked of it twice. */
-	assert_int_equal(lab_counter(fixture, "umrs") - umrs, 0);
+	/* The importer has let go already: it only frees the key, so that no access asks for the memory again. */
+	if (fixture->lab)
+		assert_int_equal(lab_counter(fixture, "umrs") - umrs, 1);
 	must_be_dead(fixture);
 	fixture_unrevoke(fixture);
 	must_be_dead(fixture);
