@@ -166,7 +166,8 @@ runner_command() {
 	"$program" "${words[@]:1}"
 }
 
-# Runs the named tests; status 1 if one of them failed, SKIPPED_STATUS (default 0) if every case of all was skipped. $1 and $2: options for every program of the build, or empty.
+# Runs the named tests; status 1 if one of them failed, SKIPPED_STATUS (default 0) if every case of all was skipped.
+# $1 and $2: options for every program of the build, or empty.
 runner_run() {
 	local exporter=$1 device=$2 name status failed=0 ran=0 started
 	local -a arguments=()

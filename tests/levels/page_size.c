@@ -10,9 +10,9 @@
 #include "moving.h"
 #include "race.h"
 
-/* Of 2 MiB, which is one page of the NIC as long as it is contiguous. */
+/* 2 MiB of 4 KiB pages, which is one page of the NIC as long as it is contiguous. */
 #define ORDER 9
-#define SIZE ((size_t)4096 << ORDER)
+#define SIZE (PAGE << ORDER)
 /* The first entries are the last ones to be loaded. */
 #define BEYOND_THE_FIRST ((size_t)64 << 10)
 #define STEPS 5
@@ -46,7 +46,7 @@ static enum ibv_wc_status write_to(struct fixture *fixture, struct ibv_mr *mr, u
 	return wc.status;
 }
 
-/* One fault, which nobody tries again when it has failed. */
+/* One fault, which is not tried again when it has failed. */
 static int prefetch(struct fixture *fixture, struct ibv_mr *mr)
 {
 	struct ibv_sge all = { .addr = 0, .length = SIZE, .lkey = mr->lkey };

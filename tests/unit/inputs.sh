@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A step is done again when something that it is made of has changed: files and folders that nobody has listed, too. On a
+# A step is done again when something that it is made of has changed: files and folders that no list names, too. On a
 # checkout that is made up. As TAP.
 set -euo pipefail
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * mlx5: a change of a memory key is late, or its completion is not told of, and the NIC is not dead. A
+ * mlx5: a change of a memory key is late, or its completion is not reported, and the NIC is not dead. A
  * registration waits longer than a revoke would, also while all of the NIC stands still; a revoke whose
- * interrupt is lost looks for its completion by itself. Nobody loses the NIC.
+ * interrupt is lost looks for its completion by itself. The NIC is not cut off.
  */
 #include <time.h>
 

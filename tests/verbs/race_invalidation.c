@@ -205,7 +205,7 @@ static void refused(void **state)
 	must_have_stopped_it();
 }
 
-/* Somebody else has the function when it is to be reset, and lets go of it. */
+/* Another user has the function locked when it is to be reset, and unlocks it. */
 static void refused_and_busy(void **state)
 {
 	struct race *race = *state;
@@ -221,8 +221,8 @@ static void refused_and_busy(void **state)
 }
 
 /*
- * The first way fails, the second does not: the MR is dead, also when the memory is back, and nobody else
- * is concerned.
+ * The first way fails, the second does not: the MR is dead, also when the memory is back, and no other
+ * user of the NIC is concerned.
  */
 static void lose_the_mr(struct race *race, struct bystander *bystander, unsigned int i)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The firmware of the NIC dies, and what moves the data lives on. Then an MR of lent memory is let go: it
+ * The firmware of the NIC dies, and what moves the data lives on. Then an MR of lent memory is released: it
  * is deregistered, its process is killed, or the driver takes the device down. No command reaches the
- * device for that. When the exporter takes its memory back after it, nobody is left to be called, and yet
+ * device for that. When the exporter takes its memory back after it, no importer is left to be called, and yet
  * nothing of the NIC may reach the memory: the write that it had begun before must not arrive. -n gives the
  * rounds of each case.
  */

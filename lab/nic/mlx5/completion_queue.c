@@ -78,7 +78,7 @@ static void raise_event(struct mlx5_cq *cq)
 
 	cq->armed = ARMED_NOT;
 	cq->notified = cq->producer;
-	/* Whoever waits for it has to look by itself. */
+	/* A driver that waits for it has to look by itself. */
 	if (cq->dev->knobs && knob_check(cq->dev->knobs, "completion_event").action == KNOB_DROP)
 		return;
 	data[6] = htobe32(cq->cqn);
